@@ -1,0 +1,1 @@
+"""Stages, hooks, store, training and command line of BackdoorMBTI."""

@@ -1,0 +1,1 @@
+"""What a plugin subclasses, one file each."""

@@ -1,0 +1,138 @@
+"""What a defense implements: one contract, with declared needs and yields."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from mbti_core.contracts.component import Settings
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from mbti_core.contracts.model import ModelInfo
+    from mbti_core.data.rng import Draws
+    from mbti_core.plugins.adapters import Adapters
+    from mbti_core.training.subject import Subject
+
+Need = Literal["model", "clean", "suspects", "inputs", "model_factory"]
+Yield = Literal["scores", "verdict", "model", "keep", "filter"]
+
+
+@dataclass(frozen=True)
+class CleanSet:
+    """Clean labelled samples that the defender owns, drawn from the reserve; never test data.
+
+    Attributes:
+        fit: Samples (storage form, as a held set) for fitting.
+        calibrate: Samples disjoint from ``fit``, for thresholds.
+    """
+
+    fit: LabelledSet
+    calibrate: LabelledSet
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """Samples with the labels as given, held on the device; no ground truth.
+
+    Attributes:
+        x: A held column: ``len(x)``, ``x.take(rows) -> batch`` in storage form.
+        y: (N,) int64 labels as given.
+        index: (N,) int64 stable row ids, for keyed draws.
+    """
+
+    x: Any
+    y: Tensor
+    index: Tensor
+
+
+@dataclass(frozen=True)
+class DefenseView:
+    """Exactly what a defense declared in ``needs``; everything else is None.
+
+    Attributes:
+        subject: The model under suspicion, with encode, features and predict (``model``).
+        clean: The clean budget (``clean``).
+        suspects: Training data with labels as given (``suspects``).
+        inputs: Unlabelled inputs at inference (``inputs``).
+        model_factory: Builds a fresh, untrained subject of the same architecture (``model_factory``).
+    """
+
+    subject: Subject | None = None
+    clean: CleanSet | None = None
+    suspects: LabelledSet | None = None
+    inputs: LabelledSet | None = None
+    model_factory: Callable[[], Subject] | None = None
+
+
+@dataclass(frozen=True)
+class DefenseContext:
+    """What a defense computes with: the typed adapters, keyed randomness of the defense seed, the device, the model's description."""
+
+    adapters: Adapters
+    draws: Draws
+    device: torch.device
+    info: ModelInfo
+    log: Callable[[int, Mapping[str, float]], None] = lambda step, values: None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an inspection of a model says.
+
+    Attributes:
+        score: Larger is more suspicious.
+        backdoored: The decision at the method's threshold.
+        targets: Suspected target classes.
+        per_class: A score per class, where the method has one.
+    """
+
+    score: float
+    backdoored: bool
+    targets: tuple[int, ...] = ()
+    per_class: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class DefenseOutcome:
+    """What a defense gives; the runner measures everything that is there.
+
+    Attributes:
+        scores: (n,) float, higher is more suspicious, one per row of ``view.suspects``.
+        threshold: Rows with ``scores > threshold`` are flagged; required with ``scores``.
+        flags: (n,) bool, for rules that are not a threshold on the score; else derived.
+        verdict: A statement about the model.
+        model: A repaired model, a new module.
+        keep: (n,) bool, the sanitized split.
+        filter: Maps a storage-form batch to a purified one, applied before the model at test time.
+        notes: Numbers worth recording, by name.
+    """
+
+    scores: Tensor | None = None
+    threshold: float | None = None
+    flags: Tensor | None = None
+    verdict: Verdict | None = None
+    model: nn.Module | None = None
+    keep: Tensor | None = None
+    filter: Callable[[Any], Any] | None = None
+    notes: Mapping[str, float] = field(default_factory=dict)
+
+
+class Defense(Settings, ABC):
+    """A defense; its fields are its settings, ``needs`` and ``yields`` its threat model.
+
+    The stage-level keys ``budget`` (share of the training size taken from the reserve, or samples per class as ``"10/class"``)
+    and ``max_inputs`` (rows that a costly detector scores) are not settings. The runner builds the view from ``needs``;
+    ground truth does not exist in it.
+    """
+
+    needs: ClassVar[frozenset[Need]]
+    yields: ClassVar[frozenset[Yield]]
+
+    @abstractmethod
+    def defend(self, view: DefenseView, ctx: DefenseContext) -> DefenseOutcome:
+        """Return what was declared in ``yields``; the model in the view stays as it is, in weights and mode."""

@@ -1,0 +1,105 @@
+"""What describes a model: its inputs, its classes, and the points where methods take hold of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """One model input, in storage form.
+
+    Attributes:
+        shape: Axis lengths without the batch axis; None marks a free axis.
+        dtype: Name of the storage type, e.g. ``uint8``, ``int16``, ``str``.
+        low: Smallest value that a sample may hold.
+        high: Largest value that a sample may hold.
+        discrete: Whether values are symbols (token ids) rather than magnitudes.
+    """
+
+    shape: tuple[int | None, ...]
+    dtype: str
+    low: float
+    high: float
+    discrete: bool = False
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model factory and every adapter hook get to know.
+
+    Attributes:
+        arch: Component id of the model, e.g. ``toy/mlp``.
+        modality: Name of the input modality.
+        input: One input in storage form.
+        num_classes: Width of the logits.
+        facts: Facts of the data set's card that a front end needs (a sample rate).
+    """
+
+    arch: str
+    modality: str
+    input: InputSpec
+    num_classes: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data for a manifest."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ModelInfo:
+        """Rebuild what ``to_json`` gave."""
+        spec = dict(data["input"])
+        spec["shape"] = tuple(spec["shape"])
+        return cls(data["arch"], data["modality"], InputSpec(**spec), data["num_classes"], data.get("facts", {}))
+
+
+@dataclass(frozen=True)
+class FeatureTap:
+    """Where the penultimate representation is: a module's input or output, and how it is pooled to (B, D)."""
+
+    module: str
+    side: Literal["input", "output"] = "input"
+    pool: Literal["none", "flatten", "mean", "last"] = "flatten"
+
+
+@dataclass(frozen=True)
+class PrunableLayer:
+    """A layer whose units may be removed.
+
+    Attributes:
+        module: Dotted name of the layer.
+        units: Number of units.
+        axis: Axis of the weight that holds the units.
+        norm: Dotted name of the BatchNorm that scales those units, where there is one.
+    """
+
+    module: str
+    units: int
+    axis: int = 0
+    norm: str | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a family of models is fine-tuned."""
+
+    optimizer: Literal["sgd", "adamw", "adam"] = "sgd"
+    lr: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    batch_size: int = 128
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup: float = 0.0
+    epochs: int = 10
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A sample for a person: HTML that stands on its own (inline picture, sound or marked-up text) and its plain caption."""
+
+    html: str
+    caption: str
+    extra: Sequence[str] = ()

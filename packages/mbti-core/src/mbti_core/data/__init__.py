@@ -1,0 +1,1 @@
+"""Samples: columns, splits, keyed randomness, files and folders."""

@@ -1,0 +1,44 @@
+"""Choosing rows by key: uniformly, or evenly over classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mbti_core.data.rng import Draws
+from mbti_core.data.split import Split
+
+
+def uniform_rows(split: Split[Any], eligible: Tensor, n: int, draws: Draws) -> tuple[Tensor, Tensor]:
+    """Return ``n`` positions among the ``eligible`` ones (all, if there are fewer), ascending, and no cover rows.
+
+    Args:
+        split: Rows to choose from; the choice is keyed by ``split.index``.
+        eligible: (N,) bool.
+        n: How many.
+        draws: Keyed randomness.
+    """
+    rows = torch.nonzero(eligible).flatten()
+    order = torch.argsort(draws.stream("choose").bits(split.index[rows]), stable=True)
+    return rows[order[:n]].sort().values, rows[:0]
+
+
+def stratified_rows(y: Tensor, index: Tensor, n: int, draws: Draws) -> Tensor:
+    """Return ``n`` ascending positions whose class shares follow those of ``y`` (largest remainder), keyed by ``index``.
+
+    Args:
+        y: (N,) int64 labels.
+        index: (N,) int64 stable ids.
+        n: How many; at most N are returned.
+        draws: Keyed randomness.
+    """
+    total, n = len(y), min(n, len(y))
+    counts = torch.bincount(y)
+    exact = counts.double() * n / max(total, 1)
+    quota = exact.floor().long()
+    rest = torch.argsort(exact - quota, descending=True, stable=True)[: n - int(quota.sum())]
+    quota[rest] += 1
+    order = torch.argsort(draws.bits(index), stable=True)
+    return torch.cat([order[y[order] == c][: int(q)] for c, q in enumerate(quota)]).sort().values

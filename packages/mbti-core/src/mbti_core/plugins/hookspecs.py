@@ -1,0 +1,340 @@
+"""Every hook of BackdoorMBTI (pluggy project and entry-point group ``mbti``).
+
+Registration hooks use every answer. Adapter hooks stop at the first answer that is not None; None means "not mine".
+Implementations take only the arguments that they need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    import typer
+    from torch import nn
+
+    from mbti_core.contracts.component import Component
+    from mbti_core.contracts.modality import Modality
+    from mbti_core.contracts.model import FeatureTap, InputSpec, ModelInfo, PrunableLayer, Recipe, Rendering
+    from mbti_core.contracts.trigger_space import TriggerSpace
+    from mbti_core.data.rng import Draws
+    from mbti_core.engine.executors import ExecutorFactory
+    from mbti_core.results.sections import Section
+    from mbti_core.results.table import ResultTable
+
+PROJECT = "mbti"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+# --- Registration: every answer is used ----------------------------------------------------------------------------
+
+
+@hookspec
+def mbti_register() -> Iterable[Component]:  # type: ignore[empty-body]  # a spec has no body
+    """Return the components this plugin offers.
+
+    Called once at start; must import nothing heavy (no torch). Each component's code is imported on first use.
+
+    Returns:
+        One ``Component`` per data set, noise, attack, model, defense or metric.
+    """
+
+
+@hookspec
+def mbti_modalities() -> Iterable[Modality[Any]]:  # type: ignore[empty-body]  # a spec has no body
+    """Return the input modalities this plugin adds.
+
+    Called when a run is planned, not for listings; may import torch, inside the function.
+
+    Returns:
+        ``Modality`` instances: how samples are stored, held on a device and made into model inputs.
+    """
+
+
+@hookspec
+def mbti_specs() -> Iterable[Mapping[str, Any]]:  # type: ignore[empty-body]  # a spec has no body
+    """Return built-in experiments.
+
+    Called by ``mbti run`` without a spec: the one with the lowest ``priority`` number runs.
+
+    Returns:
+        Mappings ``{"name": str, "priority": int, "summary": str, "spec": dict}``; ``spec`` as in a YAML file.
+    """
+
+
+@hookspec
+def mbti_executors() -> Mapping[str, ExecutorFactory]:  # type: ignore[empty-body]  # a spec has no body
+    """Return ways to run stages, by name.
+
+    Called when a run starts. Core offers ``serial`` and ``processes``.
+
+    Returns:
+        Factories that take the number of workers and give a ``concurrent.futures.Executor``.
+    """
+
+
+@hookspec
+def mbti_commands(app: typer.Typer) -> None:
+    """Add subcommands to the command line.
+
+    Called once when the command line starts; heavy imports go inside the command's body.
+
+    Args:
+        app: The typer application.
+    """
+
+
+@hookspec
+def mbti_report_sections(results: ResultTable) -> Iterable[Section]:  # type: ignore[empty-body]  # a spec has no body
+    """Return extra sections of the HTML report.
+
+    Called when a report is written.
+
+    Args:
+        results: The rows of the report.
+
+    Returns:
+        ``Section(title, html)`` in order.
+    """
+
+
+# --- Adapters: stops at the first answer that is not None ----------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def mbti_feature_layer(model: nn.Module, info: ModelInfo) -> FeatureTap | None:
+    """Say where the penultimate representation is.
+
+    Called by activation clustering, spectral signatures and others that look at features. None means "not mine".
+
+    Args:
+        model: Batch to logits.
+        info: What the model is.
+
+    Returns:
+        The tap; after its pooling the representation is (B, D). Core's default: the input of the last ``nn.Linear``.
+    """
+
+
+@hookspec(firstresult=True)
+def mbti_prunable_layers(model: nn.Module, info: ModelInfo) -> Sequence[PrunableLayer] | None:
+    """List layers whose units may be removed, in depth order.
+
+    Called by pruning defenses. None means "not mine"; an empty list means "none", which is an answer.
+
+    Args:
+        model: Batch to logits.
+        info: What the model is.
+
+    Returns:
+        Layers; ``norm`` names the BatchNorm that scales the units. Core's default: convolutions with the BatchNorm that
+        follows them in registration order, else the hidden linear layers.
+    """
+
+
+@hookspec(firstresult=True)
+def mbti_input_shape(info: ModelInfo) -> InputSpec | None:
+    """Describe one model input.
+
+    Called by everyone who builds inputs. None means "not mine".
+
+    Args:
+        info: What the model is.
+
+    Returns:
+        Shape without the batch axis, type and range. Core's default: what the data set recorded.
+    """
+
+
+@hookspec(firstresult=True)
+def mbti_trigger_space(model: nn.Module, info: ModelInfo, spec: InputSpec) -> TriggerSpace | None:
+    """Give a differentiable family of triggers.
+
+    Called by trigger inversion. None means "not mine"; there is no default.
+
+    Args:
+        model: Batch to logits.
+        info: What the model is.
+        spec: One input.
+
+    Returns:
+        A ``TriggerSpace`` on lifted tensors.
+    """
+
+
+@hookspec(firstresult=True)
+def mbti_superimpose(x: Any, other: Any, modality: str, weight: float | None, draws: Draws) -> Any | None:
+    """Lay clean samples over x.
+
+    Called by STRIP. None means "not mine".
+
+    Args:
+        x: Batch (B, ...) in storage form.
+        other: Clean batch (B, ...) in storage form, one per row of ``x``.
+        modality: Name of the modality.
+        weight: Strength; 0 returns x, None takes the modality's own default.
+        draws: Keyed randomness, for modalities that choose places.
+
+    Returns:
+        Batch (B, ...) in storage form, or in a float form that ``to_input`` accepts with the same range.
+    """
+
+
+@hookspec(firstresult=True)
+def mbti_amplify(x: Any, modality: str, factor: float) -> Any | None:
+    """Scale the signal of x.
+
+    Called by scaled-prediction detectors. None means "not mine"; no default.
+
+    Args:
+        x: Batch in storage form.
+        modality: Name of the modality.
+        factor: 1 returns x.
+
+    Returns:
+        Batch in storage form, clipped to its range.
+    """
+
+
+@hookspec(firstresult=True)
+def mbti_occlude(x: Any, modality: str, draws: Draws) -> Iterable[tuple[Any, Any]] | None:
+    """Yield x with one unit removed, each unit in turn.
+
+    Called by occlusion-based detectors. None means "not mine".
+
+    Args:
+        x: Batch in storage form.
+        modality: Name of the modality.
+        draws: Keyed randomness.
+
+    Returns:
+        Pairs (what was removed, batch without it).
+    """
+
+
+@hookspec(firstresult=True)
+def mbti_embedding_layer(model: nn.Module, info: ModelInfo) -> str | None:
+    """Name the token embedding.
+
+    Called by methods that work on embeddings. None means "not mine".
+
+    Args:
+        model: Batch to logits.
+        info: What the model is.
+
+    Returns:
+        A dotted module name. Core's default: the first ``nn.Embedding``.
+    """
+
+
+@hookspec(firstresult=True)
+def mbti_head(model: nn.Module, info: ModelInfo) -> Sequence[str] | None:
+    """Name the modules of the classifier head.
+
+    Called by linear probing and attention transfer. None means "not mine".
+
+    Args:
+        model: Batch to logits.
+        info: What the model is.
+
+    Returns:
+        Dotted module names. Core's default: the module of the feature tap.
+    """
+
+
+@hookspec(firstresult=True)
+def mbti_augment(x: Any, index: Any, modality: str, draws: Draws) -> Any | None:
+    """Vary samples without changing their labels.
+
+    Called by training (after the trigger) and by fine-tuning. None means "not mine"; core's default leaves x as it is.
+
+    Args:
+        x: Batch (B, ...) in storage form, on any device.
+        index: (B,) int64 stable row ids, which key every draw.
+        modality: Name of the modality.
+        draws: Keyed randomness of this epoch.
+
+    Returns:
+        Batch of the same type, shape and range.
+    """
+
+
+@hookspec(firstresult=True)
+def mbti_render(x: Any, modality: str) -> Sequence[Rendering] | None:
+    """Show samples to a person.
+
+    Called by reports. None means "not mine".
+
+    Args:
+        x: Batch in storage form.
+        modality: Name of the modality.
+
+    Returns:
+        One ``Rendering`` per row: an HTML fragment that stands on its own, and a caption.
+    """
+
+
+@hookspec(firstresult=True)
+def mbti_recipe(info: ModelInfo) -> Recipe | None:
+    """Say how this family of models is fine-tuned.
+
+    Called by every defense that fine-tunes. None means "not mine".
+
+    Args:
+        info: What the model is.
+
+    Returns:
+        Optimizer, learning rate, weight decay, schedule, batch size. Core's default: SGD 0.01, momentum 0.9, 5e-4, cosine.
+    """
+
+
+# --- Lifecycle: notifications without result, sent by the scheduler process only -----------------------------------
+
+
+@hookspec
+def mbti_before_stage(stage: str, key: str, label: str) -> None:
+    """Hear that a stage starts.
+
+    Args:
+        stage: Name of the stage.
+        key: Key of its artifact.
+        label: What it works on, in words.
+    """
+
+
+@hookspec
+def mbti_after_stage(stage: str, key: str, label: str, seconds: float, cached: bool) -> None:
+    """Hear that a stage is complete.
+
+    Args:
+        stage: Name of the stage.
+        key: Key of its artifact.
+        label: What it worked on, in words.
+        seconds: Wall time; 0 if cached.
+        cached: Whether its artifact was already there.
+    """
+
+
+@hookspec
+def mbti_on_stage_error(stage: str, key: str, label: str, error: BaseException) -> None:
+    """Hear that a stage failed.
+
+    Args:
+        stage: Name of the stage.
+        key: Key of its artifact.
+        label: What it worked on, in words.
+        error: What was raised.
+    """
+
+
+@hookspec
+def mbti_log(scope: str, step: int, values: Mapping[str, float]) -> None:
+    """Hear numbers of a run, for trackers; sent when a stage is complete.
+
+    Args:
+        scope: ``stage/key``.
+        step: Epoch or step.
+        values: Numbers by name.
+    """

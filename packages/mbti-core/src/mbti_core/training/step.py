@@ -1,0 +1,53 @@
+"""One training step, as an attack that controls training sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mbti_core.contracts.attack import Aim, State
+from mbti_core.data.rng import Draws
+
+X = TypeVar("X")
+
+
+@dataclass(frozen=True)
+class TrainBatch(Generic[X]):
+    """A batch on the device: samples in storage form, labels as given (B,), stable row ids (B,), epoch."""
+
+    x: X
+    y: Tensor
+    index: Tensor
+    epoch: int
+
+
+@dataclass(frozen=True)
+class StepContext(Generic[X]):
+    """What a training attack's step works with.
+
+    Attributes:
+        model: The victim, in train mode.
+        beside: What ``start`` returned, trained beside the victim; None if nothing.
+        forward: Augments (keyed by the ids), makes model inputs, and returns logits (B, C) under the run's precision.
+        aim: Target class and number of classes.
+        ratio: The poison ratio, a share in (0, 1].
+        draws: Keyed randomness of the attack seed.
+        state: What ``fit`` learned, on the device.
+    """
+
+    model: nn.Module
+    beside: nn.Module | None
+    forward: Callable[[X, Tensor, int], Tensor]
+    aim: Aim
+    ratio: float
+    draws: Draws
+    state: State
+
+
+def plain_step(batch: TrainBatch[Any], ctx: StepContext[Any]) -> Tensor:
+    """Return the cross-entropy of a batch: how a victim is trained unless an attack controls training."""
+    return functional.cross_entropy(ctx.forward(batch.x, batch.index, batch.epoch).float(), batch.y)

@@ -1,0 +1,1 @@
+"""Backdoor defenses that name no modality, for BackdoorMBTI."""

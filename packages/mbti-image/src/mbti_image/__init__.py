@@ -1,0 +1,1 @@
+"""Image data sets, models, noises and attacks for BackdoorMBTI."""
