@@ -62,20 +62,16 @@ class DenseModality(Modality[Tensor]):
         self._to_float = to_float
 
     def write(self, batches: Iterable[Tensor], folder: Path, total: int) -> None:
-        """Write ``x.npy`` batch by batch."""
-        out: np.ndarray[Any, np.dtype[Any]] | None = None
-        at = 0
-        for batch in batches:
-            rows = batch.numpy()
-            if out is None:
-                shape = (total, *rows.shape[1:])
-                out = np.lib.format.open_memmap(folder / "x.npy", mode="w+", dtype=rows.dtype, shape=shape)
-            out[at : at + len(rows)] = rows
-            at += len(rows)
-        if out is None:
-            np.save(folder / "x.npy", np.zeros((0,), dtype=np.uint8))
-        else:
-            out.flush()
+        """Write ``x.npy`` batch by batch; by writes and not through a map, so that a full disk is an error and not a signal."""
+        with (folder / "x.npy").open("wb") as out:
+            for at, batch in enumerate(batches):
+                rows = np.ascontiguousarray(batch.numpy())
+                if at == 0:
+                    header = {"descr": rows.dtype.str, "fortran_order": False, "shape": (total, *rows.shape[1:])}
+                    np.lib.format.write_array_header_1_0(out, header)
+                out.write(rows.data)
+            if out.tell() == 0:
+                np.save(out, np.zeros((0,), dtype=np.uint8), allow_pickle=False)
 
     def open(self, folder: Path) -> Column[Tensor]:
         """Open ``x.npy`` memory-mapped."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -110,11 +110,25 @@ class OverlayColumn(Generic[X]):
         return self.modality.select(joined, order)
 
 
+@dataclass(frozen=True)
+class MappedColumn(Generic[X]):
+    """A column computed as it is read: ``change(batch, rows)`` on each batch of ``base``.
+
+    A stage returns one instead of filled memory; writing it walks it in chunks.
+    """
+
+    base: Column[X]
+    change: Callable[[X, Tensor], X]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.base)
+
+    def take(self, rows: Tensor) -> X:
+        """Return the changed batch at positions ``rows``."""
+        return self.change(self.base.take(rows), rows)
+
+
 def clean_kinds(n: int) -> Tensor:
     """Return (n,) uint8 of ``RowKind.CLEAN``."""
     return torch.full((n,), int(RowKind.CLEAN), dtype=torch.uint8)
-
-
-def as_rows(rows: Any) -> Tensor:
-    """Return positions as an int64 tensor."""
-    return torch.as_tensor(rows, dtype=torch.int64)

@@ -162,9 +162,10 @@ class Registry:
         for candidate in candidates:
             if (kind, candidate) in self._components:
                 return self._components[kind, candidate]
-        raise self._unknown(kind, name, modality)
+        raise self.unknown(kind, name, modality)
 
-    def _unknown(self, kind: str, name: str, modality: str | None) -> Exception:
+    def unknown(self, kind: str, name: str, modality: str | None) -> Exception:
+        """Return the error that says why a component is not there: broken plugin, missing package, or wrong name."""
         broken = [s for s in self.statuses if s.error]
         wanted = name.split("/", 1)[0] if "/" in name else modality
         package = package_of_modality(wanted) if wanted else None

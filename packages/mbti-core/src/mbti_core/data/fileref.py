@@ -1,0 +1,92 @@
+"""Files and folders in settings: the content's digest is in the key, the path is not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, SerializationInfo
+from pydantic_core import CoreSchema, core_schema
+
+from mbti_core.errors import DataUnavailableError
+
+
+class FileRef(str):
+    """A path in a settings class. ``Path(ref)`` opens it; a key holds the sha256 of what is there."""
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate as a string; dump as the path, or as its digest where the context brings a ``digest`` function."""
+        del source, handler
+        dump = core_schema.plain_serializer_function_ser_schema(_dump, info_arg=True)
+        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema(), serialization=dump)
+
+
+def _dump(value: str, info: SerializationInfo) -> str:
+    digest = (info.context or {}).get("digest")
+    return str(value) if digest is None else digest([Path(value)])
+
+
+class Digests:
+    """Digests of files, remembered by (path, size, mtime) in one JSON file that may be deleted.
+
+    Args:
+        memory: Where to remember; None remembers only within this object.
+    """
+
+    def __init__(self, memory: Path | None = None) -> None:
+        self._memory = memory
+        self._known: dict[str, list[Any]] = {}
+        self._changed = False
+        if memory is not None and memory.is_file():
+            try:
+                self._known = json.loads(memory.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                self._known = {}
+
+    def of(self, paths: list[Path]) -> str:
+        """Return the digest of files and folders together: names below the common folder, and contents.
+
+        Raises:
+            DataUnavailableError: If a path does not exist or may not be read.
+        """
+        total = hashlib.sha256()
+        for path in paths:
+            if not path.exists():
+                raise DataUnavailableError(f"There is no file or folder {str(path)!r}.", "Correct the path in the spec.")
+            base = path if path.is_dir() else path.parent
+            for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+                total.update(f"{file.relative_to(base).as_posix()}\0{self._one(file)}\n".encode())
+        return f"sha256:{total.hexdigest()}"
+
+    def _one(self, file: Path) -> str:
+        stat, name = file.stat(), str(file.resolve())
+        mark = [stat.st_size, stat.st_mtime_ns]
+        known = self._known.get(name)
+        if known and known[:2] == mark:
+            return str(known[2])
+        try:
+            with file.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        except PermissionError as error:
+            raise DataUnavailableError(
+                f"{str(file)!r} may not be read: permission denied.", f"Run 'chmod u+r {file}', or choose another data root."
+            ) from error
+        self._known[name] = [*mark, digest]
+        self._changed = True
+        return digest
+
+    def save(self) -> None:
+        """Remember what was computed, in one atomic step; another process's newer memory may win."""
+        if self._memory is None or not self._changed:
+            return
+        self._memory.parent.mkdir(parents=True, exist_ok=True)
+        part = self._memory.with_suffix(f".{os.getpid()}.part")
+        part.write_text(json.dumps(self._known), encoding="utf-8")
+        part.replace(self._memory)
+        self._changed = False

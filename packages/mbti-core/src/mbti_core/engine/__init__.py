@@ -1,0 +1,1 @@
+"""From a spec to artifacts: configs, keys, plan, store, runner, executors."""
