@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from mbti_core.contracts.component import Component
-from mbti_core.errors import MissingPluginError, PluginConflictError, UnknownComponentError, near_names
+from mbti_core.errors import ConfigError, MissingPluginError, PluginConflictError, UnknownComponentError, near_names
 from mbti_core.plugins import hookspecs
 from mbti_core.plugins.known import package_of_modality, packages_of_kind
 
@@ -60,8 +60,12 @@ class Registered:
             return getattr(importlib.import_module(module), name)
         except ImportError as error:
             extra = self.component.extra
-            hint = f'pip install "{extra}"' if extra else f"Check the installation of {self.distribution or self.plugin}."
-            raise MissingPluginError(f"{self.component.kind} {self.component.id} cannot be imported: {error}.", hint) from error
+            hint = (
+                f'pip install "{extra}"' if extra else f"Check the installation of {self.distribution or self.plugin}."
+            )
+            raise MissingPluginError(
+                f"{self.component.kind} {self.component.id} cannot be imported: {error}.", hint
+            ) from error
 
 
 @dataclass
@@ -69,11 +73,12 @@ class Registry:
     """All loaded plugins and their components.
 
     Args:
-        points: Entry points to load; by default those of the installed distributions.
+        points: Entry points to load; by default those of the installed distributions, and those that
+            ``MBTI_EXTRA_PLUGINS=name=module,...`` adds without packaging (child processes load them too).
         blocked: Names to leave out; by default from ``MBTI_DISABLE_PLUGINS``.
     """
 
-    points: list[EntryPoint] = field(default_factory=lambda: sorted(entry_points(group="mbti"), key=lambda p: p.name))
+    points: list[EntryPoint] = field(default_factory=lambda: _points())
     blocked: frozenset[str] = field(
         default_factory=lambda: frozenset(filter(None, os.environ.get("MBTI_DISABLE_PLUGINS", "").split(",")))
     )
@@ -100,7 +105,7 @@ class Registry:
             self._add(point.name, point.load(), dist, version)
         except PluginConflictError:
             raise
-        except Exception as error:  # noqa: BLE001 - a broken plugin must not take the others down; it is shown with its error
+        except Exception as error:  # a broken plugin must not take the others down; it is shown with its error
             if self.pm.has_plugin(point.name):
                 self.pm.unregister(name=point.name)
             text = f"{type(error).__name__}: {error}"
@@ -120,7 +125,9 @@ class Registry:
                     f"Uninstall one, or set MBTI_DISABLE_PLUGINS={name}.",
                 )
             self._components[slot] = entry
-        self.statuses.append(PluginStatus(name, distribution, version, getattr(module, "__name__", name), components=len(found)))
+        self.statuses.append(
+            PluginStatus(name, distribution, version, getattr(module, "__name__", name), components=len(found))
+        )
 
     def register(self, module: Any, name: str) -> None:
         """Register a plugin object by hand, for tests and notebooks."""
@@ -172,7 +179,8 @@ class Registry:
         for status in broken:
             if status.distribution == package or (kind == "defense" and status.distribution in packages_of_kind(kind)):
                 return MissingPluginError(
-                    f"The plugin {status.name!r} could not be loaded: {status.error}", f"Repair or reinstall {status.distribution}."
+                    f"The plugin {status.name!r} could not be loaded: {status.error}",
+                    f"Repair or reinstall {status.distribution}.",
                 )
         offered = self.components(kind, wanted)
         if wanted and package and not any(r.component.modality == wanted for r in self.components()):
@@ -183,6 +191,19 @@ class Registry:
         plural = "datasets" if kind == "dataset" else f"{kind}s"
         head = f"No {kind}{f' for {wanted}' if wanted else ''} is called {name!r}."
         return UnknownComponentError(head, f"{near_names(name, names)} Run 'mbti list {plural}'.".strip())
+
+
+def _points() -> list[EntryPoint]:
+    """List the entry points of the installed distributions and of ``MBTI_EXTRA_PLUGINS``, by name."""
+    points = list(entry_points(group="mbti"))
+    for item in filter(None, os.environ.get("MBTI_EXTRA_PLUGINS", "").split(",")):
+        name, _, module = item.partition("=")
+        if not (name and module):
+            raise ConfigError(
+                f"MBTI_EXTRA_PLUGINS: expected name=module, got {item!r}.", "Write it as in: mine=my_package.plugin"
+            )
+        points.append(EntryPoint(name, module, "mbti"))
+    return sorted(points, key=lambda p: p.name)
 
 
 def _version(distribution: str) -> str:

@@ -1,0 +1,1 @@
+"""What plugin authors test with: toy data, toy models, and the conformance kit."""
