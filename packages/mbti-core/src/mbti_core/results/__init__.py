@@ -1,0 +1,1 @@
+"""Metrics, statistics, tables, the index of results, and the report."""
