@@ -1,0 +1,71 @@
+"""Fine-tuning on labelled samples, for every defense that repairs a model by training it further."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from mbti_core.contracts.attack import Aim
+from mbti_core.contracts.defense import LabelledSet
+from mbti_core.contracts.model import Recipe
+from mbti_core.data.rng import Draws
+from mbti_core.engine.config import TrainConfig
+from mbti_core.training.loop import Fit, fit_model
+from mbti_core.training.step import StepContext
+from mbti_core.training.subject import Subject
+
+
+def finetune(
+    subject: Subject,
+    data: LabelledSet,
+    recipe: Recipe,
+    *,
+    epochs: int,
+    draws: Draws,
+    augment: bool = True,
+    log: Callable[[int, Mapping[str, float]], None] | None = None,
+) -> nn.Module:
+    """Train a copy of the subject's model on ``data`` by cross-entropy, all layers, normalization in train mode.
+
+    It is the victim's own loop: order and augmentation are keyed, dropout is fenced, so the same draws give the same
+    weights on the same machine, and the global generators are left as they were.
+
+    Args:
+        subject: The model to start from; it stays as it is, in weights and mode. Its precision is used.
+        data: At least one sample with its label, on the subject's device.
+        recipe: Optimizer, learning rate (above 0), weight decay, schedule, batch size; its ``epochs`` is not read.
+        epochs: Passes over ``data``, at least 1; the schedule reaches its end with the last one.
+        draws: Keyed randomness.
+        augment: Whether samples are varied as their modality's plugin says.
+        log: Hears the mean loss of each epoch, by the number of epochs done.
+
+    Returns:
+        A new module in eval mode, on the subject's device.
+    """
+    model = copy.deepcopy(subject.model)
+    config = TrainConfig(
+        epochs=epochs,
+        batch_size=recipe.batch_size,
+        optimizer=recipe.optimizer,
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        schedule=recipe.schedule,
+        warmup=recipe.warmup,
+        augment=augment,
+    )
+
+    def context(forward: Callable[[Any, Tensor, int], Tensor]) -> StepContext[Any]:
+        nobody = Aim(0, subject.info.num_classes)  # a defender's step has no aim; the plain step reads none
+        return StepContext(model, None, forward, nobody, 0.0, draws, {})
+
+    def progress(done: int, total: int, loss: float) -> None:
+        del total
+        if log is not None:
+            log(done, {"loss": loss})
+
+    fit_model(Fit(subject.with_model(model), data, config, draws.seed, context, progress=progress))
+    return model

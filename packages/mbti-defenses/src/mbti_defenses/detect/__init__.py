@@ -1,0 +1,1 @@
+"""Detectors: a score per sample of the training data."""

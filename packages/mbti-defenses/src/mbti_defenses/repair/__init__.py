@@ -1,0 +1,1 @@
+"""Repair: a new model from the one under suspicion."""
