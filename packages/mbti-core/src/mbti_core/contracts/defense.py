@@ -132,6 +132,8 @@ class Defense(Settings, ABC):
 
     needs: ClassVar[frozenset[Need]]
     yields: ClassVar[frozenset[Yield]]
+    costly: ClassVar[bool] = False
+    """Whether a row costs many forward passes: the runner then hands over ``max_inputs`` rows, drawn by kind."""
 
     @abstractmethod
     def defend(self, view: DefenseView, ctx: DefenseContext) -> DefenseOutcome:

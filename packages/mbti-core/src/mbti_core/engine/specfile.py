@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mbti_core.engine.built_in import built_in_specs
 from mbti_core.engine.config import SPEC_SCHEMA, Experiment
 from mbti_core.engine.overrides import KIND_OF, Override, SpecPath, lay
 from mbti_core.engine.problems import Problem, SpecError
@@ -106,12 +107,6 @@ def load_spec(
     for override in overrides:
         spec = spec.with_override(override)
     return spec
-
-
-def built_in_specs(registry: Registry) -> list[Mapping[str, Any]]:
-    """List the built-in experiments, the one that a bare ``mbti run`` takes first."""
-    answers = [spec for answer in registry.pm.hook.mbti_specs() for spec in answer]
-    return sorted(answers, key=lambda s: (s["priority"], s["name"]))
 
 
 def _read(source: str | Path | Mapping[str, Any] | None, registry: Registry, modality: str | None) -> SpecFile:

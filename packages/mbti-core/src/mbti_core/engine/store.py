@@ -85,6 +85,10 @@ class Store:
             )
         return manifest
 
+    def row(self, key: str) -> dict[str, Any]:
+        """Read the row of results that an evaluation left."""
+        return _read(self.folder("evaluate", key) / "row.json")
+
     def artifacts(self) -> Iterator[ArtifactRef]:
         """List all complete artifacts."""
         for manifest in sorted(self.root.glob(f"*/??/*/{_MANIFEST}")):
@@ -151,7 +155,7 @@ class Store:
                 self._publish(part, self.folder(stage, key))
             except OSError as error:
                 raise self._store_error(error, stage, key, part) from error
-            except Exception as error:
+            except BaseException as error:
                 _clear(part)
                 if "No space left" in str(error):  # safetensors wraps the system's error in its own
                     raise self._store_error(OSError(errno.ENOSPC, str(error)), stage, key, part) from error
@@ -205,9 +209,9 @@ class Store:
         return problems
 
     def gc(self, *, dry_run: bool) -> list[Path]:
-        """Remove what no result stands on, and what killed runs left; return it.
+        """Remove what no result stands on (interrupted runs', too), and what killed runs left; return it.
 
-        Artifacts of runs that are not yet complete are kept while one of their temporary folders exists.
+        What another process is making at this moment stays.
         """
         used: set[str] = set()
         pending = [f"evaluate/{ref.key}" for ref in self.artifacts() if ref.stage == "evaluate"]

@@ -1,0 +1,31 @@
+"""Ways to run stages: here and now, or in worker processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from typing import Any
+
+ExecutorFactory = Callable[[int], Executor]
+
+
+class SerialExecutor(Executor):
+    """Runs each call at once, in this process."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return a future that is already done."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - the future carries it to whoever asks for the result
+            future.set_exception(error)
+        return future
+
+
+def processes(workers: int) -> Executor:
+    """Return a pool of fresh processes: a fork would inherit torch's threads."""
+    return ProcessPoolExecutor(max(1, workers), mp_context=multiprocessing.get_context("spawn"))
+
+
+BUILT_IN: Mapping[str, ExecutorFactory] = {"serial": lambda _workers: SerialExecutor(), "processes": processes}

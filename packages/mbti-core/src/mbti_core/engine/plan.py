@@ -1,0 +1,318 @@
+"""The plan of a run: every stage with its key, before anything runs. Shared work is found by key and done once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mbti_core.contracts.attack import TrainingAttack, WeightAttack
+from mbti_core.data.fileref import Digests
+from mbti_core.engine.config import Choice, Experiment
+from mbti_core.engine.keys import key_of
+from mbti_core.engine.numerics import choose_device, choose_precision, default_threads
+from mbti_core.engine.store import Store
+from mbti_core.plugins.manager import Registry
+from mbti_core.stages import VERSIONS
+from mbti_core.stages.fit import fits
+
+Json = dict[str, Any]
+Status = Literal["cached", "to run", "unsupported", "not needed"]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How and where to run; none of it is part of a key.
+
+    Attributes:
+        store: Root of the store.
+        data_root: Where data sets are.
+        device: ``auto``, ``cpu``, ``cuda:0``.
+        threads: Of every stage; None takes all cores, up to 8.
+        executor: Name of the executor.
+        workers: How many stages at once.
+        force: Stages to compute again, with everything after them.
+    """
+
+    store: Path
+    data_root: Path
+    device: str = "auto"
+    threads: int | None = None
+    executor: str = "serial"
+    workers: int = 1
+    force: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Node:
+    """One stage of the plan.
+
+    Attributes:
+        stage: Name of the stage.
+        key: Digest of ``payload``.
+        label: What it works on, in words.
+        payload: What the key is made of.
+        extra: What the stage needs besides: settings with their paths, the data root, the row's description.
+        inputs: ``stage/key`` by role.
+    """
+
+    stage: str
+    key: str
+    label: str
+    payload: Json
+    extra: Json
+    inputs: Mapping[str, str]
+
+    @property
+    def ref(self) -> str:
+        """``stage/key``."""
+        return f"{self.stage}/{self.key}"
+
+
+@dataclass(frozen=True)
+class PlannedRow:
+    """One row of the table to come: its evaluation, and what is known of it beforehand."""
+
+    ref: str
+    about: Json
+
+
+@dataclass
+class Plan:
+    """All stages in an order in which they can run, and the rows that they lead to."""
+
+    device: str
+    threads: int
+    nodes: dict[str, Node] = field(default_factory=dict)
+    rows: list[PlannedRow] = field(default_factory=list)
+
+    def add(self, stage: str, label: str, payload: Json, inputs: Mapping[str, str | None], extra: Json | None = None) -> str:
+        """Add a stage unless its key is there; return its reference."""
+        given = {role: ref for role, ref in inputs.items() if ref is not None}
+        full = {"stage": stage, "stage_version": VERSIONS[stage], **payload, "inputs": given}
+        node = Node(stage, key_of(full), label, full, extra or {}, given)
+        self.nodes.setdefault(node.ref, node)
+        return node.ref
+
+
+def make_plan(experiments: Sequence[Experiment], registry: Registry, options: RunOptions) -> Plan:
+    """Plan experiments.
+
+    Raises:
+        DataUnavailableError: If a data set or a file that a setting names is missing.
+        ConfigError: If the device does not exist.
+    """
+    plan = Plan(choose_device(options.device), options.threads or default_threads())
+    digests = Digests(options.store / "digests.json")
+    for experiment in experiments:
+        _Planner(plan, registry, options, digests, experiment).plan_all()
+    return plan
+
+
+class _Planner:
+    """Adds one experiment to a plan."""
+
+    def __init__(self, plan: Plan, registry: Registry, options: RunOptions, digests: Digests, experiment: Experiment) -> None:
+        self.plan, self.registry, self.options, self.digests, self.e = plan, registry, options, digests, experiment
+
+    def component(self, choice: Choice) -> Json:
+        """Return a component as it enters a key: id, version, settings with digests in place of paths."""
+        c = choice.registered.component
+        settings = choice.settings.model_dump(mode="json", context={"digest": self.digests.of})
+        settings.pop("folder", None) if c.kind == "dataset" else None
+        return {"id": c.id, "version": c.version, "settings": settings}
+
+    def settings(self, **choices: Choice | None) -> Json:
+        """Return what a worker needs to build the components again, paths included."""
+        return {role: _portable(choice) for role, choice in choices.items() if choice is not None}
+
+    def plan_all(self) -> None:
+        e, plan = self.e, self.plan
+        prepare = self.prepare()
+        data = self.corrupt(prepare) if e.noise else prepare
+        twin = None if e.model.options.weights else self.train(prepare, data, None)
+        victim, suspects, triggered = twin, data, None
+        if e.attack is not None:
+            fitted = self.fit(data)
+            suspects = self.poison(data, fitted)
+            victim = self.victim(prepare, data, fitted, suspects, twin)
+            triggered = self.triggered(prepare, fitted, victim)
+        elif twin is None:
+            victim = self.train(prepare, data, None)
+        assert victim is not None
+        shown = twin if e.attack is not None else None
+        floor = self.evaluate("benign twin", {"prepare": prepare, "model": twin, "triggered": triggered}) if shown else None
+        inputs = {"prepare": prepare, "model": victim, "triggered": triggered, "twin": floor}
+        before = self.evaluate("victim" if e.attack else "model", inputs, self.about("none", plan.nodes[victim]))
+        for defense in e.defenses:
+            self.defended(defense, inputs, before, suspects, data, twin if shown else None)
+        self.digests.save()
+
+    def prepare(self) -> str:
+        dataset = self.e.dataset
+        files = dataset.settings.files(self.options.data_root)  # type: ignore[attr-defined]  # a data set's settings
+        payload = {
+            "component": self.component(dataset),
+            "options": dataset.options.model_dump(mode="json"),
+            "files": self.digests.of(files),
+            "seed": self.e.seeds.data,
+        }
+        extra = {**self.settings(dataset=dataset), "root": str(self.options.data_root)}
+        return self.plan.add("prepare", dataset.name, payload, {}, extra)
+
+    def corrupt(self, prepare: str) -> str:
+        noises = [{"component": self.component(n), "share": n.options.share} for n in self.e.noise]
+        extra = {"noises": [_portable(n) for n in self.e.noise]}
+        label = f"{' + '.join(n.name for n in self.e.noise)} on {self.e.dataset.name}"
+        return self.plan.add("corrupt", label, {"noises": noises, "seed": self.e.seeds.data}, {"data": prepare}, extra)
+
+    def _attack(self) -> tuple[Json, Json, str]:
+        attack = self.e.attack
+        assert attack is not None
+        payload = {"attack": self.component(attack), "target": attack.options.target, "attack_seed": self.e.seeds.attack}
+        return payload, self.settings(attack=attack), attack.name
+
+    def fit(self, data: str) -> str | None:
+        payload, extra, name = self._attack()
+        return self.plan.add("fit", name, payload, {"data": data}, extra) if fits(self.e.attack.settings) else None  # type: ignore[union-attr,arg-type]  # an attack's settings
+
+    def poison(self, data: str, fitted: str | None) -> str:
+        payload, extra, name = self._attack()
+        assert self.e.attack is not None
+        ratio = self.e.attack.options.ratio
+        payload |= {"role": "train", "ratio": ratio}
+        return self.plan.add("poison", f"{name}, {ratio:.3g} of training rows", payload, {"data": data, "fit": fitted}, extra)
+
+    def triggered(self, prepare: str, fitted: str | None, victim: str) -> str:
+        payload, extra, name = self._attack()
+        assert self.e.attack is not None
+        beside = victim if "trains_trigger" in self.e.attack.registered.component.traits else None
+        inputs = {"data": prepare, "fit": fitted, "beside": beside}
+        return self.plan.add("poison", f"{name}, triggered test set", payload | {"role": "test"}, inputs, extra)
+
+    def _model(self) -> tuple[Json, Json]:
+        e = self.e
+        traits = e.model.registered.component.traits
+        precision = choose_precision(e.train.precision, traits, self.plan.device)
+        payload = {"model": self.component(e.model), "precision": precision}
+        if e.model.options.weights:
+            payload["weights"] = self.digests.of([Path(e.model.options.weights)])
+        else:
+            config = e.train.model_dump(mode="json", exclude={"precision"})
+            payload |= {"config": config, "train_seed": e.seeds.train}
+        return payload, {**self.settings(model=e.model), "weights": e.model.options.weights}
+
+    def train(self, prepare: str, data: str, assault: Json | None, inputs: Mapping[str, str | None] | None = None) -> str:
+        payload, extra = self._model()
+        label = f"{self.e.model.name} on {self.e.dataset.name}"
+        if assault is not None:
+            payload |= assault
+            extra |= self.settings(attack=self.e.attack)
+        label += f", {self.e.attack.name}" if self.e.attack and (assault or data.startswith("poison/")) else ""
+        given = None if self.e.model.options.weights else data
+        return self.plan.add("train", label, payload, {"prepare": prepare, "data": given, **(inputs or {})}, extra)
+
+    def victim(self, prepare: str, data: str, fitted: str | None, suspects: str, twin: str | None) -> str:
+        assert self.e.attack is not None
+        attack, ratio = self.e.attack.settings, self.e.attack.options.ratio
+        if twin is None or not isinstance(attack, TrainingAttack | WeightAttack):
+            return self.train(prepare, suspects, None)
+        assault = {**self._attack()[0], "ratio": ratio}
+        base = twin if isinstance(attack, WeightAttack) else None
+        return self.train(prepare, data, assault, {"fit": fitted, "base": base})
+
+    def evaluate(self, label: str, inputs: Mapping[str, str | None], about: Json | None = None) -> str:
+        metrics = [[r.component.id, r.component.version] for r in self.registry.components("metric", self.e.modality)]
+        extra: Json = {"about": about} if about else {}
+        ref = self.plan.add("evaluate", f"{label}, {self.e.name}", {"metrics": metrics}, inputs, extra)
+        if about:
+            self.plan.rows.append(PlannedRow(ref, about))
+        return ref
+
+    def defended(
+        self, defense: Choice, inputs: Mapping[str, str | None], before: str, suspects: str, data: str, twin: str | None
+    ) -> None:
+        benign = None
+        if twin is not None:
+            calm = self.defend(defense, inputs, twin, data, "benign twin")
+            benign = self.evaluate(
+                f"{defense.name} on the benign twin",
+                {**inputs, "model": twin, "twin": None, "defend": calm, "before": inputs["twin"], "suspects": data},
+            )
+        victim = inputs["model"]
+        assert victim is not None
+        found = self.defend(defense, inputs, victim, suspects, "victim" if self.e.attack else "model")
+        more = {"defend": found, "before": before, "suspects": suspects, "benign": benign}
+        self.evaluate(f"{defense.name}", {**inputs, **more}, self.about(defense.name, self.plan.nodes[found], defense))
+
+    def defend(self, defense: Choice, inputs: Mapping[str, str | None], model: str, suspects: str, on: str) -> str:
+        payload = {
+            "defense": self.component(defense),
+            "options": defense.options.model_dump(mode="json"),
+            "seed": self.e.seeds.defense,
+        }
+        given = {"prepare": inputs["prepare"], "model": model, "suspects": suspects}
+        if "filter" in type(defense.settings).yields:  # type: ignore[attr-defined]  # a defense's settings
+            given["triggered"] = inputs["triggered"]
+        return self.plan.add("defend", f"{defense.name} on the {on}", payload, given, self.settings(defense=defense))
+
+    def about(self, defense: str, subject: Node, choice: Choice | None = None) -> Json:
+        """Return what a row says before it is measured."""
+        e = self.e
+        attack = e.attack
+        adapted = any("adapted" in c.registered.component.traits for c in (attack, choice) if c is not None)
+        return {
+            "run": self.plan.nodes[subject.ref].key[:12],
+            "name": e.name,
+            "modality": e.modality,
+            "dataset": e.dataset.name,
+            "noise": " + ".join(n.name for n in e.noise) or "none",
+            "attack": attack.name if attack else "none",
+            "ratio": attack.options.ratio if attack else None,
+            "target": attack.options.target if attack else None,
+            "model": e.model.name,
+            "epochs": None if e.model.options.weights else e.train.epochs,
+            "seed": e.seeds.label(),
+            "precision": choose_precision(e.train.precision, e.model.registered.component.traits, self.plan.device),
+            "defense": defense,
+            "adapted": adapted,
+            "subject": subject.ref,
+        }
+
+
+def _portable(choice: Choice) -> Json:
+    return {
+        "kind": choice.registered.component.kind,
+        "id": choice.registered.component.id,
+        "settings": choice.settings.model_dump(mode="json"),
+        "options": choice.options.model_dump(mode="json"),
+    }
+
+
+def needed(plan: Plan, store: Store) -> list[Node]:
+    """Return the stages that must run, in order: what is missing on the way to a row that is missing."""
+    wanted: set[str] = set()
+    pending = [row.ref for row in plan.rows]
+    while pending:
+        ref = pending.pop()
+        node = plan.nodes[ref]
+        if ref not in wanted and not store.has(node.stage, node.key):
+            wanted.add(ref)
+            pending += node.inputs.values()
+    return [node for ref, node in plan.nodes.items() if ref in wanted]
+
+
+def status(plan: Plan, store: Store) -> list[tuple[Node, Status]]:
+    """Return each stage as cached, to run, unsupported (the method cannot work there), or not needed any more."""
+    to_run = {node.ref for node in needed(plan, store)}
+    found: list[tuple[Node, Status]] = []
+    for ref, node in plan.nodes.items():
+        if ref in to_run:
+            found.append((node, "to run"))
+        elif not store.has(node.stage, node.key):
+            found.append((node, "not needed"))
+        else:
+            refused = node.stage == "defend" and store.manifest(node.stage, node.key).get("unsupported")
+            found.append((node, "unsupported" if refused else "cached"))
+    return found

@@ -1,0 +1,1 @@
+"""Noise that belongs to no modality."""

@@ -1,0 +1,154 @@
+"""Let a defense look at exactly what it declared, and keep what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mbti_core.contracts.attack import RowKind
+from mbti_core.contracts.defense import CleanSet, Defense, DefenseContext, DefenseOutcome, DefenseView
+from mbti_core.data.artifacts import TrainedModel, load_array, load_json, load_tensors, save_array, save_json, save_tensors
+from mbti_core.data.choose import stratified_rows
+from mbti_core.data.rng import Draws, scoped_globals
+from mbti_core.data.split import Split
+from mbti_core.engine.config import DefenseOptions
+from mbti_core.errors import ConfigError, NotSupportedError
+from mbti_core.stages.train import ModelPlan, hold
+from mbti_core.training.subject import Subject
+
+_ARRAYS = ("scores", "flags", "rows", "weights", "clean_prediction", "triggered_prediction")
+
+
+@dataclass(frozen=True)
+class DefenseResult:
+    """What a defense gave, as it is stored.
+
+    Attributes:
+        facts: Threshold, verdict, notes, clean samples used; ``unsupported`` with the reason where the method cannot work.
+        arrays: ``scores``, ``flags`` (n,), ``rows`` (positions in the suspects), ``weights`` (inverse drawing shares); predictions
+            on the test sets behind a ``filter``.
+        model: Weights of a repaired model; empty if it repairs none.
+    """
+
+    facts: Mapping[str, Any]
+    arrays: Mapping[str, Tensor]
+    model: Mapping[str, Tensor]
+
+    def save(self, folder: Path) -> None:
+        """Write facts, arrays and the repaired weights."""
+        save_json(folder / "outcome.json", dict(self.facts))
+        for name, values in self.arrays.items():
+            save_array(folder, name, values)
+        if self.model:
+            save_tensors(folder / "weights.safetensors", self.model)
+
+    @classmethod
+    def load(cls, folder: Path) -> DefenseResult:
+        """Read what ``save`` wrote."""
+        arrays = {name: load_array(folder, name) for name in _ARRAYS if (folder / f"{name}.npy").is_file()}
+        return cls(load_json(folder / "outcome.json"), arrays, load_tensors(folder / "weights.safetensors"))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the runner knows of the case; a defense sees only what it declared of it."""
+
+    plan: ModelPlan
+    model: TrainedModel
+    suspects: Split[Any]
+    reserve: Split[Any]
+    tests: Mapping[str, Split[Any]]
+
+
+def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, seed: int) -> DefenseResult:
+    """Return what the defense gives; a method that cannot work on this model is a recorded answer, not a failure.
+
+    Raises:
+        ConfigError: If the clean budget is larger than the reserve.
+    """
+    draws, device = Draws(seed).stream("defend", name), scene.plan.device
+    subject = scene.plan.load(scene.model.weights)
+    clean = _clean(scene, options, draws.stream("clean"), subject) if "clean" in defense.needs else None
+    rows, weights = _scored_rows(scene.suspects, options.max_inputs if defense.costly else None, draws.stream("rows"))
+    suspects = hold(scene.suspects, subject.model, device, rows) if {"suspects", "inputs"} & defense.needs else None
+    view = DefenseView(
+        subject=subject if "model" in defense.needs else None,
+        clean=clean,
+        suspects=suspects if "suspects" in defense.needs else None,
+        inputs=suspects if "inputs" in defense.needs else None,
+        model_factory=(lambda: scene.plan.fresh(draws.stream("model").seed)) if "model_factory" in defense.needs else None,
+    )
+    ctx = DefenseContext(scene.plan.adapters.asked_by(name), draws, device, scene.plan.info)
+    used = len(clean.fit.y) + len(clean.calibrate.y) if clean else 0
+    try:
+        with scoped_globals(draws.stream("globals").seed):
+            outcome = defense.defend(view, ctx)
+    except NotSupportedError as error:
+        return DefenseResult({"unsupported": error.message, "budget": used}, {}, {})
+    return _result(outcome, scene, subject, rows, weights, used)
+
+
+def _result(outcome: DefenseOutcome, scene: Scene, subject: Subject, rows: Tensor, weights: Tensor, used: int) -> DefenseResult:
+    arrays: dict[str, Tensor] = {}
+    if outcome.scores is not None:
+        scores = outcome.scores.detach().cpu().double()
+        flags = outcome.flags if outcome.flags is not None else scores > float(outcome.threshold or 0.0)
+        arrays = {"scores": scores, "flags": flags.cpu().bool(), "rows": rows, "weights": weights}
+    if outcome.filter is not None:
+        for part, split in scene.tests.items():
+            held = hold(split, subject.model, scene.plan.device)
+            batches = torch.arange(len(split)).split(256)
+            found = [subject.logits(outcome.filter(held.x.take(batch))).argmax(1).cpu() for batch in batches]
+            arrays[f"{part}_prediction"] = torch.cat(found) if found else torch.zeros(0, dtype=torch.int64)
+    facts = {
+        "threshold": outcome.threshold,
+        "verdict": asdict(outcome.verdict) if outcome.verdict else None,
+        "notes": {k: float(v) for k, v in outcome.notes.items()},
+        "budget": used,
+    }
+    return DefenseResult(facts, arrays, outcome.model.state_dict() if outcome.model is not None else {})
+
+
+def _clean(scene: Scene, options: DefenseOptions, draws: Draws, subject: Subject) -> CleanSet:
+    """Draw the budget for fitting from the reserve, and as much again, or what is left, for calibration."""
+    reserve, wanted = scene.reserve, round(options.budget * len(scene.suspects))
+    if wanted > len(reserve) or wanted < 1:
+        most = len(reserve) / max(1, len(scene.suspects))
+        raise ConfigError(
+            f"defenses.budget: expected at most {most:.3g} (the reserve holds {len(reserve)} rows, "
+            f"the training split {len(scene.suspects)}), got {options.budget:g} ({wanted} rows).",
+            f"Set budget to {most:.3g} or less, or raise dataset.reserve.",
+        )
+    fit = stratified_rows(reserve.truth, reserve.index, wanted, draws.stream("fit"))
+    left = torch.ones(len(reserve), dtype=torch.bool)
+    left[fit] = False
+    rest = torch.nonzero(left).flatten()
+    calibrate = rest[stratified_rows(reserve.truth[rest], reserve.index[rest], wanted, draws.stream("calibrate"))]
+    return CleanSet(*(hold(reserve, subject.model, scene.plan.device, part) for part in (fit, calibrate)))
+
+
+def _scored_rows(split: Split[Any], most: int | None, draws: Draws) -> tuple[Tensor, Tensor]:
+    """Return the rows to score and their inverse drawing shares; at least a quarter of a sample are poisoned rows, if there are."""
+    n = len(split)
+    if most is None or n <= most:
+        return torch.arange(n), torch.ones(n, dtype=torch.float64)
+    order = torch.argsort(draws.bits(split.index), stable=True)
+    rows, weights = [], []
+    poisoned = int((split.kind == RowKind.POISONED).sum())
+    quota = {RowKind.POISONED: min(poisoned, max(most // 4, most * poisoned // n))}
+    cover = int((split.kind == RowKind.COVER).sum())
+    quota[RowKind.COVER] = min(cover, most * cover // n)
+    quota[RowKind.CLEAN] = most - sum(quota.values())
+    for kind, count in quota.items():
+        members = order[split.kind[order] == kind]
+        drawn = members[:count]
+        rows.append(drawn)
+        weights.append(torch.full((len(drawn),), len(members) / max(1, len(drawn)), dtype=torch.float64))
+    chosen = torch.cat(rows)
+    by_row = torch.argsort(chosen)
+    return chosen[by_row], torch.cat(weights)[by_row]

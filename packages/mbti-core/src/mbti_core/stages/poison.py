@@ -1,0 +1,66 @@
+"""Put the trigger on a share of the training rows, or on every test row that the attack is meant for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mbti_core.contracts.attack import Aim, Attack, PoisonContext, Role, RowKind, State
+from mbti_core.data.artifacts import ChangedSplit
+from mbti_core.data.rng import Draws
+from mbti_core.data.split import MappedColumn, Split
+from mbti_core.errors import ConfigError
+
+
+def poison(split: Split[Any], attack: Attack[Any], aim: Aim, ratio: float, seed: int, state: State, *, clean_label: bool) -> ChangedSplit:
+    """Return the training split with ``round(ratio x N)`` triggered rows, or all that the attack is meant for if fewer.
+
+    Args:
+        split: Clean or corrupted training rows.
+        attack: Chooses rows, makes triggers.
+        aim: Target and number of classes.
+        ratio: Poison ratio in (0, 1], a share of all training rows.
+        seed: The attack seed.
+        state: What ``fit`` learned.
+        clean_label: Whether poisoned rows keep their labels.
+
+    Raises:
+        ConfigError: If the ratio comes to no row at all.
+    """
+    n, draws = len(split), Draws(seed).stream("poison")
+    selection = attack.choose(split, round(ratio * n), draws.stream("rows"), aim)
+    if not len(selection.poison):
+        raise ConfigError(
+            f"attack.ratio: {ratio:g} of {n} training rows is no row that the attack can poison.",
+            "Raise attack.ratio, or train on more rows.",
+        )
+    kind = split.kind.clone()
+    kind[selection.poison], kind[selection.cover] = int(RowKind.POISONED), int(RowKind.COVER)
+    labels = split.labels.clone()
+    if not clean_label:
+        labels[selection.poison] = attack.goal(split.truth[selection.poison], aim)
+    at = torch.cat([selection.poison, selection.cover]).sort().values
+    changed = MappedColumn(split.subset(at).column, _trigger(split, attack, aim, draws, state, "train", at, kind))
+    return ChangedSplit(split, torch.arange(n), labels, kind, at, changed)
+
+
+def trigger_test(split: Split[Any], attack: Attack[Any], aim: Aim, seed: int, state: State) -> ChangedSplit:
+    """Return the triggered test set: rows of the attack's victims whose true label is not yet the goal; labels are the goal."""
+    goal = attack.goal(split.truth, aim)
+    rows = torch.nonzero(attack.victims(split.truth, aim) & (goal != split.truth)).flatten()
+    kind = torch.full((len(split),), int(RowKind.POISONED), dtype=torch.uint8)
+    change = _trigger(split, attack, aim, Draws(seed).stream("poison"), state, "test", rows, kind)
+    changed = MappedColumn(split.subset(rows).column, change)
+    return ChangedSplit(split, rows, goal[rows], kind[rows], torch.arange(len(rows)), changed)
+
+
+def _trigger(
+    split: Split[Any], attack: Attack[Any], aim: Aim, draws: Draws, state: State, role: Role, at: Tensor, kind: Tensor
+) -> Any:
+    def change(x: Any, rows: Tensor) -> Any:
+        where = at[rows]
+        return attack.poison(x, PoisonContext(split.index[where], split.truth[where], kind[where], role, aim, draws, state))
+
+    return change

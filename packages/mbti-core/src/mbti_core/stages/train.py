@@ -1,0 +1,159 @@
+"""Train the victim, or its benign twin; let an attack implant a backdoor; or take weights that somebody gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mbti_core.contracts.attack import Aim, Attack, FitContext, State, TrainingAttack, WeightAttack
+from mbti_core.contracts.defense import LabelledSet
+from mbti_core.contracts.modality import Modality
+from mbti_core.contracts.model import ModelInfo
+from mbti_core.data.artifacts import TrainedModel
+from mbti_core.data.rng import Draws, scoped_globals
+from mbti_core.data.split import Split
+from mbti_core.engine.config import TrainConfig
+from mbti_core.errors import DataFormatError
+from mbti_core.plugins.adapters import Adapters
+from mbti_core.training.loop import Fit, Progress, fit_model
+from mbti_core.training.step import StepContext, plain_step
+from mbti_core.training.subject import Subject
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """Everything that a model is built from.
+
+    Attributes:
+        factory: ``factory(info, **settings) -> nn.Module``.
+        settings: Its settings as plain data.
+        info: What the model is.
+        modality: Makes its inputs.
+        adapters: Typed front of the hooks.
+        device: Where it computes.
+        precision: ``fp32`` or ``bf16``.
+    """
+
+    factory: Any
+    settings: Mapping[str, Any]
+    info: ModelInfo
+    modality: Modality[Any]
+    adapters: Adapters
+    device: torch.device
+    precision: str
+
+    def fresh(self, seed: int) -> Subject:
+        """Return an untrained model; its initial weights depend on the seed alone."""
+        with scoped_globals(Draws(seed).stream("init").seed):
+            model: nn.Module = self.factory(self.info, **self.settings)
+        return self.around(model)
+
+    def around(self, model: nn.Module) -> Subject:
+        """Return a subject around a model of this plan."""
+        autocast = torch.bfloat16 if self.precision == "bf16" else None
+        return Subject(model.to(self.device), self.info, self.modality, self.adapters, self.device, autocast)
+
+    def load(self, weights: Mapping[str, Tensor]) -> Subject:
+        """Return a model with the given weights, in eval mode.
+
+        Raises:
+            DataFormatError: If they do not fit the architecture.
+        """
+        subject = self.fresh(0)
+        try:
+            subject.model.load_state_dict(dict(weights))
+        except RuntimeError as error:
+            lines = str(error).splitlines()
+            raise DataFormatError(
+                f"The weights do not fit {self.info.arch} with {self.info.num_classes} classes:{lines[min(1, len(lines) - 1)]}",
+                "Name the architecture and the settings that the weights were trained with.",
+            ) from error
+        subject.model.eval()
+        if any(p.dim() == 4 for p in subject.model.parameters()):
+            subject.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this keyword
+        return subject
+
+    def trained(self, subject: Subject, history: Mapping[str, list[float]], beside: nn.Module | None = None) -> TrainedModel:
+        """Return the artifact around a model."""
+        extra = beside.state_dict() if beside is not None else {}
+        state, info = subject.model.state_dict(), self.info.to_json()
+        return TrainedModel(state, self.info.arch, self.settings, info, self.precision, history, extra)
+
+
+@dataclass(frozen=True)
+class Assault:
+    """An attack that takes part in training: settings, aim, ratio, the attack seed, and what ``fit`` learned."""
+
+    attack: Attack[Any]
+    aim: Aim
+    ratio: float
+    seed: int
+    state: State
+
+
+def hold(split: Split[Any], model: nn.Module | None, device: torch.device, rows: Tensor | None = None) -> LabelledSet:
+    """Put a split (or some of its rows) on the device, with the labels as given."""
+    split = split if rows is None else split.subset(rows)
+    column = split.modality.hold(split.column, model, device)
+    return LabelledSet(column, split.labels.to(device), split.index.to(device))
+
+
+def train(
+    plan: ModelPlan, split: Split[Any], config: TrainConfig, seed: int, assault: Assault | None, folder: Path | None, progress: Progress
+) -> TrainedModel:
+    """Return a model trained on a split; an attack that controls training takes each step.
+
+    Args:
+        plan: What the model is built from.
+        split: Poisoned, corrupted or clean training rows.
+        config: Epochs, batch size, optimizer.
+        seed: The train seed.
+        assault: A ``TrainingAttack`` with its settings, or None.
+        folder: Where checkpoints go.
+        progress: Hears of each epoch.
+    """
+    subject = plan.fresh(seed)
+    data = hold(split, subject.model, plan.device)
+    attack, beside, state = None, None, {}
+    draws, aim, ratio = Draws(0), Aim(0, plan.info.num_classes), 0.0
+    if assault is not None:
+        attack, aim, ratio, draws = assault.attack, assault.aim, assault.ratio, Draws(assault.seed).stream("step")
+        assert isinstance(attack, TrainingAttack)
+        state = {name: t.to(plan.device) for name, t in assault.state.items()}
+        with scoped_globals(draws.stream("start").seed):
+            beside = attack.start(subject.model, FitContext(aim, draws.stream("start"), plan.device))
+
+    def context(forward: Any) -> StepContext[Any]:
+        return StepContext(subject.model, beside, forward, aim, ratio, draws, state)
+
+    step = attack.step if attack is not None else plain_step
+    job = Fit(subject, data, config, seed, context, step, beside, folder=folder, progress=progress)
+    if attack is not None:
+        job = Fit(**{**vars(job), "end_epoch": attack.end_epoch})
+    return plan.trained(subject, fit_model(job), beside)
+
+
+def implant(plan: ModelPlan, base: TrainedModel, split: Split[Any], assault: Assault) -> TrainedModel:
+    """Return the model that a ``WeightAttack`` makes of a trained one."""
+    attack = assault.attack
+    assert isinstance(attack, WeightAttack)
+    draws = Draws(assault.seed).stream("implant")
+    with scoped_globals(draws.seed):
+        model = attack.implant(plan.load(base.weights).model, split, FitContext(assault.aim, draws, plan.device))
+    return plan.trained(plan.around(model), base.history)
+
+
+def given(plan: ModelPlan, path: Path) -> TrainedModel:
+    """Return somebody's weights as an artifact: a safetensors file, a folder that holds one, or a plain state dict.
+
+    Raises:
+        DataFormatError: If the file cannot be read without unpickling code, or does not fit the architecture.
+    """
+    from mbti_core.training.weights import read_weights  # noqa: PLC0415 - only for weights from outside
+
+    return plan.trained(plan.load(read_weights(path)), {})
