@@ -28,14 +28,24 @@ def registry() -> Registry:
     return found
 
 
-def labelled(x: Tensor, y: Tensor, first: int = 0) -> LabelledSet:
-    return LabelledSet(HeldTensor(x), y, torch.arange(first, first + len(y)))
+def hold(x: Tensor, y: Tensor, index: Tensor | None = None) -> LabelledSet:
+    return LabelledSet(HeldTensor(x), y, torch.arange(len(y)) if index is None else index)
 
 
-def blobs(n: int, stream: str, first: int = 0) -> LabelledSet:
-    """Rows of the toy data set with their true labels, drawn apart from others of another stream."""
+def draw(n: int, stream: str) -> LabelledSet:
+    """Rows of the toy data set with their true labels, drawn apart from those of another stream."""
     rows = torch.arange(n)
-    return labelled(toy.blobs(rows, Draws(7).stream(stream)), rows % 4, first)
+    return hold(toy.blobs(rows, Draws(7).stream(stream)), rows % 4)
+
+
+@pytest.fixture(scope="session")
+def labelled() -> Callable[..., LabelledSet]:
+    return hold
+
+
+@pytest.fixture(scope="session")
+def blobs() -> Callable[[int, str], LabelledSet]:
+    return draw
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,9 @@ class Bench:
         info = ModelInfo("toy/mlp", "toy", toy.SPEC, classes)
         return Subject(model, info, self.registry.modalities["toy"], self.registry.adapters, CPU)
 
-    def context(self, subject: Subject, seed: int = 0, log: Callable[..., None] = lambda step, values: None) -> DefenseContext:
+    def context(
+        self, subject: Subject, seed: int = 0, log: Callable[..., None] = lambda step, values: None
+    ) -> DefenseContext:
         return DefenseContext(self.registry.adapters, Draws(seed), CPU, subject.info, log)
 
     def view(self, subject: Subject, suspects: LabelledSet | None = None, clean: CleanSet | None = None) -> DefenseView:
@@ -80,27 +92,33 @@ class Victim:
     poisoned: Tensor
 
 
-@pytest.fixture(scope="session")
-def victim(bench: Bench) -> Victim:
-    """An MLP trained on 800 blobs, 10 % of which are stamped and labelled 0."""
-    x, y = toy.blobs(torch.arange(800), Draws(0).stream("blobs", "train")), torch.arange(800) % 4
-    poisoned = (Draws(3).uniform(torch.arange(800)) < 0.13) & (y != 0)
+def grow(bench: Bench, factory: Callable[[ModelInfo], nn.Module], share: float) -> Victim:
+    """Train on 800 blobs, a share of which (of the classes but 0) is stamped and labelled 0."""
+    rows = torch.arange(800)
+    x, y = toy.blobs(rows, Draws(0).stream("blobs", "train")), rows % 4
+    poisoned = (Draws(3).uniform(rows) < share) & (y != 0)
     x = torch.where(poisoned[:, None, None, None], toy.stamp(x, 2, 255), x)
     y = torch.where(poisoned, 0, y)
     with scoped_globals(0):
-        model = train(toy.mlp(ModelInfo("toy/mlp", "toy", toy.SPEC, 4)), x, y)
-    return Victim(bench.subject(model), labelled(x, y), poisoned)
+        model = train(factory(ModelInfo("toy/mlp", "toy", toy.SPEC, 4)), x, y)
+    return Victim(bench.subject(model), hold(x, y), poisoned)
+
+
+@pytest.fixture(scope="session")
+def victim(bench: Bench) -> Victim:
+    return grow(bench, toy.mlp, 0.13)
+
+
+@pytest.fixture(scope="session")
+def conv_victim(bench: Bench) -> Victim:
+    return grow(bench, toy.conv, 0.13)
 
 
 @pytest.fixture(scope="session")
 def benign(bench: Bench) -> Victim:
-    """The same without an attack."""
-    x, y = toy.blobs(torch.arange(800), Draws(0).stream("blobs", "train")), torch.arange(800) % 4
-    with scoped_globals(0):
-        model = train(toy.mlp(ModelInfo("toy/mlp", "toy", toy.SPEC, 4)), x, y)
-    return Victim(bench.subject(model), labelled(x, y), torch.zeros(800, dtype=torch.bool))
+    return grow(bench, toy.mlp, 0.0)
 
 
 @pytest.fixture(scope="session")
 def clean() -> CleanSet:
-    return CleanSet(fit=blobs(100, "fit", 5000), calibrate=blobs(100, "calibrate", 6000))
+    return CleanSet(fit=draw(100, "fit"), calibrate=draw(100, "calibrate"))
