@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -84,9 +84,9 @@ class Adapters:
         """Names of the classifier head's modules."""
         return self._need(self.hook.mbti_head(model=model, info=info), (list, tuple), "mbti_head", info.arch)
 
-    def augment(self, x: Any, index: Tensor, modality: str, draws: Draws) -> Any:
+    def augment(self, x: Any, index: Tensor, modality: str, draws: Draws, facts: Mapping[str, Any]) -> Any:
         """``x`` varied without changing labels; as it is where no plugin answers."""
-        answer = self.hook.mbti_augment(x=x, index=index, modality=modality, draws=draws)
+        answer = self.hook.mbti_augment(x=x, index=index, modality=modality, draws=draws, facts=facts)
         return x if answer is None else answer
 
     def render(self, x: Any, modality: str) -> Sequence[Rendering]:

@@ -245,7 +245,7 @@ def mbti_head(model: nn.Module, info: ModelInfo) -> Sequence[str] | None:
 
 
 @hookspec(firstresult=True)
-def mbti_augment(x: Any, index: Any, modality: str, draws: Draws) -> Any | None:
+def mbti_augment(x: Any, index: Any, modality: str, draws: Draws, facts: Mapping[str, Any]) -> Any | None:
     """Vary samples without changing their labels.
 
     Called by training (after the trigger) and by fine-tuning. None means "not mine"; core's default leaves x as it is.
@@ -255,6 +255,7 @@ def mbti_augment(x: Any, index: Any, modality: str, draws: Draws) -> Any | None:
         index: (B,) int64 stable row ids, which key every draw.
         modality: Name of the modality.
         draws: Keyed randomness of this epoch.
+        facts: Facts of the data set's card: what keeps a label depends on the data (a mirrored digit is another sign).
 
     Returns:
         Batch of the same type, shape and range.

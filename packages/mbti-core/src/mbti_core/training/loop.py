@@ -64,7 +64,7 @@ def augmenting_forward(subject: Subject, model: nn.Module, draws: Draws, *, augm
             if epoch not in streams:
                 streams.clear()
                 streams[epoch] = draws.stream("augment", epoch)
-            x = subject.adapters.augment(x, index, subject.info.modality, streams[epoch])
+            x = subject.adapters.augment(x, index, subject.info.modality, streams[epoch], subject.info.facts)
         with subject.precision():
             logits: Tensor = model(subject.encode(x))
         return logits

@@ -1,0 +1,85 @@
+"""What the adapter hooks answer for images; imported by ``plugin.py`` when one of them is asked."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from PIL import Image as Picture
+from torch import Tensor
+from torch.nn import functional
+
+from mbti_core.contracts.model import Rendering
+from mbti_core.data.rng import Draws
+from mbti_image.sample import Image
+
+_SHOWN = 96
+_PARTS = 8  # of a side: the padding of a crop, and the edge of an occluding patch (4 pixels of 32)
+Box = tuple[int, int, int, int]
+
+
+def superimpose(x: Image, other: Image, weight: float | None) -> Image:
+    """Return ``clip(x + weight * other)``; the weight is 1 unless said (Gao et al. 2019 add without a factor)."""
+    light = other if weight is None else scaled(other, weight)
+    return x + torch.minimum(light, 255 - x)  # saturates without leaving uint8
+
+
+def scaled(x: Image, factor: float) -> Image:
+    """Return ``clip(factor * x)``, rounded."""
+    return x if factor == 1 else (x.float() * factor).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def occlude(x: Image) -> Iterator[tuple[Box, Image]]:
+    """Yield (top, left, bottom, right) and the batch with that patch in each picture's mean color, patch by patch."""
+    height, width = x.shape[-2:]
+    mean = x.float().mean((2, 3), keepdim=True).round_().to(torch.uint8)  # (B, 3, 1, 1)
+    down, across = max(1, height // _PARTS), max(1, width // _PARTS)
+    for top in range(0, height, down):
+        for left in range(0, width, across):
+            bottom, right = min(top + down, height), min(left + across, width)
+            hidden = x.clone()
+            hidden[:, :, top:bottom, left:right] = mean
+            yield (top, left, bottom, right), hidden
+
+
+def augment(x: Image, index: Tensor, draws: Draws, facts: Mapping[str, Any]) -> Image:
+    """Crop at random from the picture with a black border of an eighth of its height, and mirror half of the rows.
+
+    Rows are mirrored only where the data set says that this keeps the label (its fact ``mirror``): a mirrored digit or
+    traffic sign is another one.
+
+    Args:
+        x: uint8 (B, 3, H, W), on any device.
+        index: (B,) int64, keys every draw.
+        draws: Randomness of this epoch.
+        facts: Facts of the data set's card.
+    """
+    rows = torch.arange(len(x), device=x.device)
+    index = index.to(x.device)
+    pad = x.shape[-2] // _PARTS
+    padded = functional.pad(x, (pad, pad, pad, pad))
+    windows = padded.unfold(2, x.shape[2], 1).unfold(3, x.shape[3], 1)  # (B, 3, 2 pad + 1, 2 pad + 1, H, W), a view
+    down, across = draws.stream("crop").integers(index, 2 * pad + 1, (2,)).T
+    crops = windows[rows, :, down, across]  # (B, 3, H, W)
+    if not facts.get("mirror", False):
+        return crops
+    mirrored = draws.stream("mirror").uniform(index) < 0.5
+    return torch.where(mirrored[:, None, None, None], crops.flip(-1), crops)
+
+
+def render(x: Image) -> Sequence[Rendering]:
+    """Show each row as a PNG inside the page; small pictures are enlarged by whole pixels."""
+    height, width = x.shape[-2:]
+    factor = max(1, _SHOWN // max(height, width))
+    pages = []
+    for row in x.cpu():
+        picture = Picture.fromarray(row.permute(1, 2, 0).contiguous().numpy())
+        buffer = io.BytesIO()
+        picture.resize((width * factor, height * factor), Picture.Resampling.NEAREST).save(buffer, "PNG")
+        data = base64.b64encode(buffer.getvalue()).decode("ascii")
+        caption = f"{width} x {height} pixels" + (f", enlarged {factor} times" if factor > 1 else "")
+        pages.append(Rendering(f'<img src="data:image/png;base64,{data}" alt="{caption}">', caption))
+    return pages

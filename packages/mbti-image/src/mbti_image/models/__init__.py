@@ -1,0 +1,1 @@
+"""Image classifiers; each normalizes in its first layer."""
