@@ -22,3 +22,12 @@ def package_of_modality(modality: str) -> str | None:
 def packages_of_kind(kind: str) -> list[str]:
     """Name our packages that bring components of a kind."""
     return list(_known()["kinds"].get(kind, []))
+
+
+def may_offer(distribution: str, kind: str, modality: str | None) -> bool:
+    """Tell whether a distribution may bring such a component: ours bring what the file says, others anything."""
+    modalities: dict[str, str] = _known()["modalities"]
+    if modality and distribution in modalities.values():
+        return modalities.get(modality) == distribution
+    ours = {name for names in _known()["kinds"].values() for name in names}
+    return distribution not in ours or distribution in packages_of_kind(kind)

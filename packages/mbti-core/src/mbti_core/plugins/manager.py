@@ -16,7 +16,7 @@ import pluggy
 from mbti_core.contracts.component import Component
 from mbti_core.errors import ConfigError, MissingPluginError, PluginConflictError, UnknownComponentError, near_names
 from mbti_core.plugins import hookspecs
-from mbti_core.plugins.known import package_of_modality, packages_of_kind
+from mbti_core.plugins.known import may_offer, package_of_modality, packages_of_kind
 
 if TYPE_CHECKING:
     from mbti_core.contracts.modality import Modality
@@ -112,6 +112,12 @@ class Registry:
             self.statuses.append(PluginStatus(point.name, dist, version, point.value, error=text))
 
     def _add(self, name: str, module: Any, distribution: str, version: str) -> None:
+        if self.pm.has_plugin(name):
+            first = next(s.distribution or s.module for s in self.statuses if s.name == name)
+            raise PluginConflictError(
+                f"Two plugins are called {name!r}: those of {first} and {distribution or module.__name__}.",
+                "Uninstall one, or rename the entry point of yours.",
+            )
         self.pm.register(module, name=name)
         self.pm.check_pending()
         register = getattr(module, "mbti_register", None)
@@ -136,8 +142,19 @@ class Registry:
 
     @cached_property
     def modalities(self) -> Mapping[str, Modality[Any]]:
-        """Every modality by name; imports torch."""
-        return {m.name: m for answer in self.pm.hook.mbti_modalities() for m in answer}
+        """Every modality by name; imports torch.
+
+        Raises:
+            PluginConflictError: If two plugins add one of the same name.
+        """
+        found: dict[str, Modality[Any]] = {}
+        for modality in (m for answer in self.pm.hook.mbti_modalities() for m in answer):
+            if modality.name in found:
+                raise PluginConflictError(
+                    f"Two plugins add the modality {modality.name!r}.", "Uninstall one, or set MBTI_DISABLE_PLUGINS."
+                )
+            found[modality.name] = modality
+        return found
 
     @cached_property
     def adapters(self) -> Adapters:
@@ -172,25 +189,28 @@ class Registry:
         raise self.unknown(kind, name, modality)
 
     def unknown(self, kind: str, name: str, modality: str | None) -> Exception:
-        """Return the error that says why a component is not there: broken plugin, missing package, or wrong name."""
-        broken = [s for s in self.statuses if s.error]
+        """Return the error that says why a component is not there: broken, blocked or missing plugin, or wrong name."""
         wanted = name.split("/", 1)[0] if "/" in name else modality
-        package = package_of_modality(wanted) if wanted else None
-        for status in broken:
-            if status.distribution == package or (kind == "defense" and status.distribution in packages_of_kind(kind)):
-                return MissingPluginError(
-                    f"The plugin {status.name!r} could not be loaded: {status.error}",
-                    f"Repair or reinstall {status.distribution}.",
-                )
         offered = self.components(kind, wanted)
-        if wanted and package and not any(r.component.modality == wanted for r in self.components()):
+        head = f"No {kind}{f' for {wanted}' if wanted else ''} is called {name!r}"
+        near = near_names(name, [r.component.id if "/" in name else r.component.name for r in offered])
+        for status in self.statuses:
+            if not (status.error or status.blocked) or not may_offer(status.distribution, kind, wanted):
+                continue
+            if status.blocked:
+                hint = f"{near} MBTI_DISABLE_PLUGINS leaves out {status.name!r}, which may offer it."
+                return UnknownComponentError(f"{head}.", hint.strip())
+            return MissingPluginError(
+                f"{head}, and the plugin {status.name!r}, which may offer it, could not be loaded: {status.error}",
+                f"{near} Repair or reinstall {status.distribution or status.module}.".strip(),
+            )
+        package = package_of_modality(wanted) if wanted else None
+        if package and not any(r.component.modality == wanted for r in self.components()):
             return MissingPluginError(f"The modality {wanted!r} needs the package {package}.", f"pip install {package}")
         if not offered and packages_of_kind(kind):
             return MissingPluginError(f"No {kind} is installed.", f"pip install {' or '.join(packages_of_kind(kind))}")
-        names = [r.component.id if "/" in name else r.component.name for r in offered]
         plural = "datasets" if kind == "dataset" else f"{kind}s"
-        head = f"No {kind}{f' for {wanted}' if wanted else ''} is called {name!r}."
-        return UnknownComponentError(head, f"{near_names(name, names)} Run 'mbti list {plural}'.".strip())
+        return UnknownComponentError(f"{head}.", f"{near} Run 'mbti list {plural}'.".strip())
 
 
 def _points() -> list[EntryPoint]:
