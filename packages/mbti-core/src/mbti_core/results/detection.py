@@ -28,10 +28,10 @@ def detection_metrics(
         weights: (n,) inverse sampling probabilities of the rows; None where every row was scored.
 
     Returns:
-        ``detection_accuracy``, ``recall``, ``precision``, ``f1``, ``fpr`` (0 where a denominator is 0); ``auroc`` with
-        ties counted half, ``tpr_at_fpr_1`` and ``tpr_at_fpr_5``, the largest TPR at an FPR of at most 1 % and 5 % on these
-        rows (None without scores, positives or negatives); ``cover_flag_rate`` (None without cover rows); ``n_scored``
-        and ``n_poisoned_scored``, plain counts without cover rows.
+        ``detection_accuracy``, ``recall``, ``detection_precision``, ``f1``, ``fpr`` (0 where a denominator is 0);
+        ``auroc`` with ties counted half, ``tpr_at_fpr_1`` and ``tpr_at_fpr_5``, the largest TPR at an FPR of at most
+        1 % and 5 % on these rows (None without scores, positives or negatives); ``cover_flag_rate`` (None without
+        cover rows); ``n_scored`` and ``n_poisoned_scored``, plain counts without cover rows.
 
     Raises:
         ValueError: If the lengths differ or a score is not finite.
@@ -74,7 +74,7 @@ def _decisions(flagged: Bools, positive: Bools, weight: Floats) -> dict[str, flo
     return {
         "detection_accuracy": _share(hit + right, weight.sum()),
         "recall": _share(hit, hit + miss),
-        "precision": _share(hit, hit + false),
+        "detection_precision": _share(hit, hit + false),
         "f1": _share(2 * hit, 2 * hit + miss + false),
         "fpr": _share(false, false + right),
     }
