@@ -100,7 +100,9 @@ def run(
     return run_planned(plan, options, plugins, listener, report=report)
 
 
-def run_planned(plan: Plan, options: RunOptions, registry: Registry, listener: Listener | None = None, *, report: bool) -> Results:
+def run_planned(
+    plan: Plan, options: RunOptions, registry: Registry, listener: Listener | None = None, *, report: bool
+) -> Results:
     """Run a plan and collect its rows; what the command line and ``run`` share."""
     from mbti_core.engine.plan import needed  # noqa: PLC0415 - as above
 

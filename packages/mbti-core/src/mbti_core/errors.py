@@ -1,6 +1,6 @@
 """Every error that a user can cause, with its exit code.
 
-The form of a message: what is wrong, with the value, on the first line; what to do, as a command or a value, on the next.
+The form of a message: what is wrong, with the value, on the first line; what to do, as a command or value, on the next.
 """
 
 from __future__ import annotations

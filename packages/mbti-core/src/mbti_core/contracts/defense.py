@@ -71,13 +71,12 @@ class DefenseView:
 
 @dataclass(frozen=True)
 class DefenseContext:
-    """What a defense computes with: the typed adapters, keyed randomness of the defense seed, the device, the model's description."""
+    """What a defense computes with: typed adapters, keyed randomness, device, the model's description."""
 
     adapters: Adapters
     draws: Draws
     device: torch.device
     info: ModelInfo
-    log: Callable[[int, Mapping[str, float]], None] = lambda step, values: None
 
 
 @dataclass(frozen=True)
@@ -125,9 +124,9 @@ class DefenseOutcome:
 class Defense(Settings, ABC):
     """A defense; its fields are its settings, ``needs`` and ``yields`` its threat model.
 
-    The stage-level keys ``budget`` (share of the training size taken from the reserve, or samples per class as ``"10/class"``)
-    and ``max_inputs`` (rows that a costly detector scores) are not settings. The runner builds the view from ``needs``;
-    ground truth does not exist in it.
+    The stage-level keys ``budget`` (clean samples for fitting, a share of the training size) and
+    ``max_inputs`` (rows that a costly detector scores) are not settings. The runner builds the view from
+    ``needs``; ground truth does not exist in it.
     """
 
     needs: ClassVar[frozenset[Need]]

@@ -98,7 +98,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Rendering:
-    """A sample for a person: HTML that stands on its own (inline picture, sound or marked-up text) and its plain caption."""
+    """A sample for a person: HTML that stands on its own (inline picture, sound, marked-up text) and a caption."""
 
     html: str
     caption: str

@@ -18,7 +18,7 @@ X = TypeVar("X")
 
 @dataclass(frozen=True)
 class NoiseContext:
-    """What a noise knows about a batch: row ids (B,), true labels (B,), number of classes, randomness of the data seed."""
+    """What a noise knows about a batch: row ids (B,), true labels (B,), number of classes, keyed randomness."""
 
     index: Tensor
     y: Tensor
@@ -29,7 +29,8 @@ class NoiseContext:
 class Noise(Settings, ABC, Generic[X]):
     """A noise on samples (``on = "x"``) or on labels (``on = "y"``: x is then an int64 tensor (B,)).
 
-    The stage chooses a ``share`` of the rows (stage-level key, default 0.25) once per data set and calls ``apply`` on those only.
+    The stage chooses a ``share`` of the rows (stage-level key, default 0.25) once per data set and calls ``apply`` on
+    those only.
     """
 
     on: ClassVar[Literal["x", "y"]] = "x"

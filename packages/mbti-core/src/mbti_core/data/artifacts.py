@@ -177,7 +177,12 @@ class TrainedModel:
         save_tensors(folder / "weights.safetensors", self.weights)
         if self.beside:
             save_tensors(folder / "beside.safetensors", self.beside)
-        described = {"arch": self.arch, "settings": dict(self.settings), "info": dict(self.info), "precision": self.precision}
+        described = {
+            "arch": self.arch,
+            "settings": dict(self.settings),
+            "info": dict(self.info),
+            "precision": self.precision,
+        }
         save_json(folder / "model.json", described)
         save_json(folder / "history.json", dict(self.history))
 

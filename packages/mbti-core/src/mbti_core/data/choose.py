@@ -26,7 +26,7 @@ def uniform_rows(split: Split[Any], eligible: Tensor, n: int, draws: Draws) -> t
 
 
 def stratified_rows(y: Tensor, index: Tensor, n: int, draws: Draws) -> Tensor:
-    """Return ``n`` ascending positions whose class shares follow those of ``y`` (largest remainder), keyed by ``index``.
+    """Return ``n`` ascending positions with the class shares of ``y`` (largest remainder), keyed by ``index``.
 
     Args:
         y: (N,) int64 labels.

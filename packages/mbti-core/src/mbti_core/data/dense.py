@@ -62,7 +62,7 @@ class DenseModality(Modality[Tensor]):
         self._to_float = to_float
 
     def write(self, batches: Iterable[Tensor], folder: Path, total: int) -> None:
-        """Write ``x.npy`` batch by batch; by writes and not through a map, so that a full disk is an error and not a signal."""
+        """Write ``x.npy`` batch by batch; not through a map: there a full disk is a signal and not an error."""
         with (folder / "x.npy").open("wb") as out:
             for at, batch in enumerate(batches):
                 rows = np.ascontiguousarray(batch.numpy())

@@ -58,7 +58,9 @@ class Digests:
         total = hashlib.sha256()
         for path in paths:
             if not path.exists():
-                raise DataUnavailableError(f"There is no file or folder {str(path)!r}.", "Correct the path in the spec.")
+                raise DataUnavailableError(
+                    f"There is no file or folder {str(path)!r}.", "Correct the path in the spec."
+                )
             base = path if path.is_dir() else path.parent
             for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
                 total.update(f"{file.relative_to(base).as_posix()}\0{self._one(file)}\n".encode())
@@ -75,7 +77,8 @@ class Digests:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
         except PermissionError as error:
             raise DataUnavailableError(
-                f"{str(file)!r} may not be read: permission denied.", f"Run 'chmod u+r {file}', or choose another data root."
+                f"{str(file)!r} may not be read: permission denied.",
+                f"Run 'chmod u+r {file}', or choose another data root.",
             ) from error
         self._known[name] = [*mark, digest]
         self._changed = True

@@ -86,13 +86,14 @@ class Draws:
 @contextmanager
 def scoped_globals(seed: int) -> Iterator[None]:
     """Seed the global generators of random, numpy and torch inside the block, and restore them after it."""
-    state, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 - libraries with global state draw from it
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []):
+    state, legacy = random.getstate(), np.random.get_state()
+    started = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if started else []):
         try:
             random.seed(seed)
-            np.random.seed(seed % 2**32)  # noqa: NPY002 - as above
+            np.random.seed(seed % 2**32)
             torch.manual_seed(seed)
             yield
         finally:
             random.setstate(state)
-            np.random.set_state(legacy)  # noqa: NPY002 - as above
+            np.random.set_state(legacy)

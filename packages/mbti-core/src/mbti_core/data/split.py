@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -47,7 +47,7 @@ class Split(Generic[X]):
     def chunks(self, rows: Tensor | None = None) -> Iterator[Tensor]:
         """Walk positions in chunks of about 1 MB of samples, so that peak memory does not grow with the split."""
         rows = torch.arange(len(self)) if rows is None else rows
-        yield from rows.split(max(1, CHUNK_BYTES // max(1, self.modality.row_bytes(self.column))))
+        yield from batches(rows, max(1, CHUNK_BYTES // max(1, self.modality.row_bytes(self.column))))
 
     def subset(self, rows: Tensor) -> Split[X]:
         """Return the split of the given positions, as a view."""
@@ -127,6 +127,12 @@ class MappedColumn(Generic[X]):
     def take(self, rows: Tensor) -> X:
         """Return the changed batch at positions ``rows``."""
         return self.change(self.base.take(rows), rows)
+
+
+def batches(rows: Tensor, size: int) -> Iterator[Tensor]:
+    """Yield positions ``size`` at a time."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
 
 
 def clean_kinds(n: int) -> Tensor:

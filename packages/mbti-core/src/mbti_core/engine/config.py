@@ -152,4 +152,3 @@ def settings_class(registered: Registered) -> type[Settings]:
     if isinstance(target, type) and issubclass(target, BaseModel):
         return target  # type: ignore[return-value]  # every component class derives from Settings
     return factory_settings(target)
-

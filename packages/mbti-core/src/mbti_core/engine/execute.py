@@ -14,7 +14,14 @@ import torch
 from mbti_core.contracts.attack import Aim
 from mbti_core.contracts.defense import Defense
 from mbti_core.contracts.model import ModelInfo
-from mbti_core.data.artifacts import ChangedSplit, PreparedData, TrainedModel, load_json, load_tensors, save_json, save_tensors
+from mbti_core.data.artifacts import (
+    ChangedSplit,
+    PreparedData,
+    TrainedModel,
+    load_json,
+    load_tensors,
+    save_tensors,
+)
 from mbti_core.data.split import Split
 from mbti_core.engine.config import OPTIONS, TrainConfig, settings_class
 from mbti_core.engine.numerics import numerics
@@ -57,13 +64,13 @@ class Work:
     def make(self, folder: Path) -> Json:
         """Fill the folder with the artifact; return facts for the manifest."""
         stages: Mapping[str, Callable[[Path], Json | None]] = {
-            "prepare": self.prepare,
-            "corrupt": self.corrupt,
-            "fit": self.fit,
-            "poison": self.poison,
-            "train": self.train,
-            "defend": self.defend,
-            "evaluate": self.evaluate,
+            "prepare": self._prepare,
+            "corrupt": self._corrupt,
+            "fit": self._fit,
+            "poison": self._poison,
+            "train": self._train,
+            "defend": self._defend,
+            "evaluate": self._evaluate,
         }
         facts = stages[self.node.stage](folder) or {}
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -135,25 +142,27 @@ class Work:
 
     # --- stages ---
 
-    def prepare(self, folder: Path) -> Json:
+    def _prepare(self, folder: Path) -> Json:
         source, options = self.built(self.node.extra["dataset"])
         name = self.node.extra["dataset"]["id"].split("/")[0]
         modality = self.registry.modalities[name]
         prepare(source, options, Path(self.node.extra["root"]), self.node.payload["seed"], modality).save(folder)
         return {"modality": name}
 
-    def corrupt(self, folder: Path) -> None:
+    def _corrupt(self, folder: Path) -> None:
         noises = [(d["id"], *self.built(d)) for d in self.node.extra["noises"]]
         split = self.split(self.node.inputs["data"])
         listed = [(name, noise, options.share) for name, noise, options in noises]
         corrupt(split, listed, len(self.prepared.classes), self.node.payload["seed"]).save(folder)
 
-    def fit(self, folder: Path) -> None:
+    def _fit(self, folder: Path) -> None:
         attack, _ = self.built(self.node.extra["attack"])
         split = self.split(self.node.inputs["data"])
-        save_tensors(folder / "state.safetensors", fit(attack, split, self.aim, self.node.payload["attack_seed"], self.device))
+        save_tensors(
+            folder / "state.safetensors", fit(attack, split, self.aim, self.node.payload["attack_seed"], self.device)
+        )
 
-    def poison(self, folder: Path) -> None:
+    def _poison(self, folder: Path) -> None:
         attack, options = self.built(self.node.extra["attack"])
         seed, state = self.node.payload["attack_seed"], self.state()
         if self.node.payload["role"] == "test":
@@ -163,7 +172,7 @@ class Work:
         split = self.split(self.node.inputs["data"])
         poison(split, attack, self.aim, options.ratio, seed, state, clean_label="clean_label" in traits).save(folder)
 
-    def train(self, folder: Path) -> None:
+    def _train(self, folder: Path) -> None:
         payload, extra, inputs = self.node.payload, self.node.extra, self.node.inputs
         plan = self.plan_of(extra["model"]["id"], extra["model"]["settings"], payload["precision"])
         if extra["weights"]:
@@ -179,7 +188,7 @@ class Work:
         config = TrainConfig.model_validate(payload["config"])
         train(plan, split, config, payload["train_seed"], assault, folder, self.progress).save(folder)
 
-    def defend(self, folder: Path) -> Json:
+    def _defend(self, folder: Path) -> Json:
         inputs = self.node.inputs
         defense, options = self.built(self.node.extra["defense"])
         assert isinstance(defense, Defense)
@@ -192,7 +201,7 @@ class Work:
         result.save(folder)
         return {"unsupported": result.facts.get("unsupported")}
 
-    def evaluate(self, folder: Path) -> None:
+    def _evaluate(self, folder: Path) -> None:
         row, found = self._row()
         Evaluation({**self.node.extra.get("about", {}), **row}, found).save(folder)
 

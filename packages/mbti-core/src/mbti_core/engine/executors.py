@@ -18,7 +18,7 @@ class SerialExecutor(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - the future carries it to whoever asks for the result
+        except Exception as error:
             future.set_exception(error)
         return future
 

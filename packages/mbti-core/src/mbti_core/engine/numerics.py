@@ -54,7 +54,9 @@ def choose_device(asked: str) -> str:
     count = torch.cuda.device_count()
     known = {"cpu"} | ({"cuda"} if count else set()) | {f"cuda:{i}" for i in range(count)}
     if asked not in known:
-        raise ConfigError(f"--device: expected auto or one of {', '.join(sorted(known))}, got {asked!r}.", "Use --device auto.")
+        raise ConfigError(
+            f"--device: expected auto or one of {', '.join(sorted(known))}, got {asked!r}.", "Use --device auto."
+        )
     return asked
 
 

@@ -87,7 +87,9 @@ class Plan:
     nodes: dict[str, Node] = field(default_factory=dict)
     rows: list[PlannedRow] = field(default_factory=list)
 
-    def add(self, stage: str, label: str, payload: Json, inputs: Mapping[str, str | None], extra: Json | None = None) -> str:
+    def add(
+        self, stage: str, label: str, payload: Json, inputs: Mapping[str, str | None], extra: Json | None = None
+    ) -> str:
         """Add a stage unless its key is there; return its reference."""
         given = {role: ref for role, ref in inputs.items() if ref is not None}
         full = {"stage": stage, "stage_version": VERSIONS[stage], **payload, "inputs": given}
@@ -113,7 +115,9 @@ def make_plan(experiments: Sequence[Experiment], registry: Registry, options: Ru
 class _Planner:
     """Adds one experiment to a plan."""
 
-    def __init__(self, plan: Plan, registry: Registry, options: RunOptions, digests: Digests, experiment: Experiment) -> None:
+    def __init__(
+        self, plan: Plan, registry: Registry, options: RunOptions, digests: Digests, experiment: Experiment
+    ) -> None:
         self.plan, self.registry, self.options, self.digests, self.e = plan, registry, options, digests, experiment
 
     def component(self, choice: Choice) -> Json:
@@ -142,7 +146,9 @@ class _Planner:
             victim = self.train(prepare, data, None)
         assert victim is not None
         shown = twin if e.attack is not None else None
-        floor = self.evaluate("benign twin", {"prepare": prepare, "model": twin, "triggered": triggered}) if shown else None
+        floor = (
+            self.evaluate("benign twin", {"prepare": prepare, "model": twin, "triggered": triggered}) if shown else None
+        )
         inputs = {"prepare": prepare, "model": victim, "triggered": triggered, "twin": floor}
         before = self.evaluate("victim" if e.attack else "model", inputs, self.about("none", plan.nodes[victim]))
         for defense in e.defenses:
@@ -170,7 +176,11 @@ class _Planner:
     def _attack(self) -> tuple[Json, Json, str]:
         attack = self.e.attack
         assert attack is not None
-        payload = {"attack": self.component(attack), "target": attack.options.target, "attack_seed": self.e.seeds.attack}
+        payload = {
+            "attack": self.component(attack),
+            "target": attack.options.target,
+            "attack_seed": self.e.seeds.attack,
+        }
         return payload, self.settings(attack=attack), attack.name
 
     def fit(self, data: str) -> str | None:
@@ -182,7 +192,9 @@ class _Planner:
         assert self.e.attack is not None
         ratio = self.e.attack.options.ratio
         payload |= {"role": "train", "ratio": ratio}
-        return self.plan.add("poison", f"{name}, {ratio:.3g} of training rows", payload, {"data": data, "fit": fitted}, extra)
+        return self.plan.add(
+            "poison", f"{name}, {ratio:.3g} of training rows", payload, {"data": data, "fit": fitted}, extra
+        )
 
     def triggered(self, prepare: str, fitted: str | None, victim: str) -> str:
         payload, extra, name = self._attack()
@@ -195,7 +207,7 @@ class _Planner:
         e = self.e
         traits = e.model.registered.component.traits
         precision = choose_precision(e.train.precision, traits, self.plan.device)
-        payload = {"model": self.component(e.model), "precision": precision}
+        payload: Json = {"model": self.component(e.model), "precision": precision}
         if e.model.options.weights:
             payload["weights"] = self.digests.of([Path(e.model.options.weights)])
         else:
@@ -203,7 +215,9 @@ class _Planner:
             payload |= {"config": config, "train_seed": e.seeds.train}
         return payload, {**self.settings(model=e.model), "weights": e.model.options.weights}
 
-    def train(self, prepare: str, data: str, assault: Json | None, inputs: Mapping[str, str | None] | None = None) -> str:
+    def train(
+        self, prepare: str, data: str, assault: Json | None, inputs: Mapping[str, str | None] | None = None
+    ) -> str:
         payload, extra = self._model()
         label = f"{self.e.model.name} on {self.e.dataset.name}"
         if assault is not None:

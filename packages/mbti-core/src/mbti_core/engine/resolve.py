@@ -61,9 +61,13 @@ def _shape_problems(raw: Mapping[str, Any]) -> list[Problem]:
     problems = []
     for key in raw:
         if key not in KEYS:
-            problems.append(Problem((key,), f"unknown key. {near_names(str(key), KEYS) or 'The keys are ' + ', '.join(KEYS) + '.'}"))
+            problems.append(
+                Problem((key,), f"unknown key. {near_names(str(key), KEYS) or 'The keys are ' + ', '.join(KEYS) + '.'}")
+            )
     if raw.get("schema", SPEC_SCHEMA) != SPEC_SCHEMA:
-        problems.append(Problem(("schema",), f"expected {SPEC_SCHEMA}, the schema that this version reads, got {raw['schema']!r}."))
+        problems.append(
+            Problem(("schema",), f"expected {SPEC_SCHEMA}, the schema that this version reads, got {raw['schema']!r}.")
+        )
     problems += [Problem((key,), "missing; this key is required.") for key in ("dataset", "model") if not raw.get(key)]
     if not isinstance(raw.get("grid", {}), Mapping):
         problems.append(Problem(("grid",), f"expected a mapping from keys to lists, got {raw['grid']!r}."))
@@ -91,7 +95,13 @@ def _put(point: dict[str, Any], path: Where, value: Any) -> None:
             at[part] = {"name": at[part]}
         at = at.setdefault(part, {})
         if not isinstance(at, dict):
-            raise SpecError([Problem(("grid", ".".join(map(str, path))), f"expected a path to a setting; {part!r} is not a mapping.")])
+            raise SpecError(
+                [
+                    Problem(
+                        ("grid", ".".join(map(str, path))), f"expected a path to a setting; {part!r} is not a mapping."
+                    )
+                ]
+            )
     at[path[-1]] = value
 
 
@@ -126,7 +136,8 @@ class _Resolver:
         model = self.choice("model", ("model",), self.model(), modality)
         train = self.settings(TrainConfig, ("train",), self.raw.get("train") or {})
         defenses = [
-            self.choice("defense", ("defenses", i), item, modality) for i, item in enumerate(self.raw.get("defenses") or [])
+            self.choice("defense", ("defenses", i), item, modality)
+            for i, item in enumerate(self.raw.get("defenses") or [])
         ]
         self.target_exists(dataset, attack)
         if self.problems or dataset is None or model is None or train is None:
@@ -160,7 +171,9 @@ class _Resolver:
             if described.is_file():
                 known = json.loads(described.read_text(encoding="utf-8"))
                 return {"name": known["arch"], **known["settings"], **raw}
-            self.problem(("model", "name"), f"missing; {raw['weights']!r} holds no model.json that names the architecture.")
+            self.problem(
+                ("model", "name"), f"missing; {raw['weights']!r} holds no model.json that names the architecture."
+            )
         return raw
 
     def choice(self, kind: str, path: Where, raw: Any, modality: str) -> Choice | None:
@@ -181,7 +194,9 @@ class _Resolver:
         options = self.settings(options_cls, path, beside, keys)
         return Choice(registered, settings, options) if settings is not None and options is not None else None
 
-    def settings(self, cls: type[Settings], path: Where, values: Any, keys: Mapping[str, Any] | None = None) -> Settings | None:
+    def settings(
+        self, cls: type[Settings], path: Where, values: Any, keys: Mapping[str, Any] | None = None
+    ) -> Settings | None:
         if not isinstance(values, dict):
             self.problem(path, f"expected a mapping, got {values!r}.")
             return None
@@ -197,7 +212,9 @@ class _Resolver:
             return
         classes: int = len(dataset.settings.card().classes)  # type: ignore[attr-defined]  # a data set's settings
         if attack.options.target >= classes:
-            text = f"expected a class of {dataset.name}, an integer from 0 to {classes - 1}, got {attack.options.target}."
+            text = (
+                f"expected a class of {dataset.name}, an integer from 0 to {classes - 1}, got {attack.options.target}."
+            )
             self.problem(("attack", "target"), text)
 
     def seeds(self) -> list[Seeds]:
@@ -226,7 +243,9 @@ def parse_seeds(raw: Any) -> list[int]:
     for item in items:
         first, dash, last = str(item).strip().partition("-")
         if isinstance(item, bool) or not first.isdigit() or (dash and not last.isdigit()):
-            raise SpecError([Problem(("seeds",), f"expected integers of at least 0, as [0, 1, 2] or '0-4', got {raw!r}.")])
+            raise SpecError(
+                [Problem(("seeds",), f"expected integers of at least 0, as [0, 1, 2] or '0-4', got {raw!r}.")]
+            )
         seeds += range(int(first), int(last if dash else first) + 1)
     if not seeds:
         raise SpecError([Problem(("seeds",), f"expected at least one seed, got {raw!r}.")])

@@ -187,8 +187,12 @@ class Store:
                 "Free some space ('mbti store gc'), or choose another folder with --store; what is complete stays.",
             )
         _clear(part)
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM) and str(error.filename or "").startswith(str(self.root)):
-            return StoreError(f"{error.filename} cannot be written: {error.strerror}.", "Choose another folder with --store.")
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM) and str(error.filename or "").startswith(
+            str(self.root)
+        ):
+            return StoreError(
+                f"{error.filename} cannot be written: {error.strerror}.", "Choose another folder with --store."
+            )
         return error
 
     def verify(self) -> list[str]:
@@ -241,7 +245,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path} cannot be read: {error}.", "Remove its folder; the next run makes it again.") from error
+        raise ArtifactError(
+            f"{path} cannot be read: {error}.", "Remove its folder; the next run makes it again."
+        ) from error
     return data
 
 

@@ -47,7 +47,9 @@ class Adapters:
 
     def feature_layer(self, model: nn.Module, info: ModelInfo) -> FeatureTap:
         """Where the penultimate representation is."""
-        return self._need(self.hook.mbti_feature_layer(model=model, info=info), FeatureTap, "mbti_feature_layer", info.arch)
+        return self._need(
+            self.hook.mbti_feature_layer(model=model, info=info), FeatureTap, "mbti_feature_layer", info.arch
+        )
 
     def prunable_layers(self, model: nn.Module, info: ModelInfo) -> Sequence[PrunableLayer]:
         """Layers whose units may be removed, in depth order."""
@@ -70,15 +72,21 @@ class Adapters:
 
     def amplify(self, x: Any, modality: str, factor: float) -> Any:
         """Scale the signal of ``x``."""
-        return self._need(self.hook.mbti_amplify(x=x, modality=modality, factor=factor), (object,), "mbti_amplify", modality)
+        return self._need(
+            self.hook.mbti_amplify(x=x, modality=modality, factor=factor), (object,), "mbti_amplify", modality
+        )
 
     def occlude(self, x: Any, modality: str, draws: Draws) -> Iterable[tuple[Any, Any]]:
         """``x`` with one unit removed, each in turn."""
-        return self._need(self.hook.mbti_occlude(x=x, modality=modality, draws=draws), (object,), "mbti_occlude", modality)
+        return self._need(
+            self.hook.mbti_occlude(x=x, modality=modality, draws=draws), (object,), "mbti_occlude", modality
+        )
 
     def embedding_layer(self, model: nn.Module, info: ModelInfo) -> str:
         """Name of the token embedding."""
-        return self._need(self.hook.mbti_embedding_layer(model=model, info=info), str, "mbti_embedding_layer", info.arch)
+        return self._need(
+            self.hook.mbti_embedding_layer(model=model, info=info), str, "mbti_embedding_layer", info.arch
+        )
 
     def head(self, model: nn.Module, info: ModelInfo) -> Sequence[str]:
         """Names of the classifier head's modules."""

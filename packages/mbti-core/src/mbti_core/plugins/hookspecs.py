@@ -287,7 +287,8 @@ def mbti_recipe(info: ModelInfo) -> Recipe | None:
         info: What the model is.
 
     Returns:
-        Optimizer, learning rate, weight decay, schedule, batch size. Core's default: SGD 0.01, momentum 0.9, 5e-4, cosine.
+        Optimizer, learning rate, weight decay, schedule, batch size. Core's default: SGD 0.01, momentum 0.9, 5e-4,
+        cosine.
     """
 
 

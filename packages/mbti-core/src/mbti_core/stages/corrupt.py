@@ -14,7 +14,9 @@ from mbti_core.data.rng import Draws
 from mbti_core.data.split import MappedColumn, Split
 
 
-def corrupt(split: Split[Any], noises: Sequence[tuple[str, Noise[Any], float]], classes: int, seed: int) -> ChangedSplit:
+def corrupt(
+    split: Split[Any], noises: Sequence[tuple[str, Noise[Any], float]], classes: int, seed: int
+) -> ChangedSplit:
     """Return the split with each noise (id, settings, share) on exactly floor(share x N) rows, drawn once.
 
     The rows of each noise are drawn by themselves, so that one noise's share does not move another's.

@@ -12,10 +12,18 @@ from torch import Tensor
 
 from mbti_core.contracts.attack import RowKind
 from mbti_core.contracts.defense import CleanSet, Defense, DefenseContext, DefenseOutcome, DefenseView
-from mbti_core.data.artifacts import TrainedModel, load_array, load_json, load_tensors, save_array, save_json, save_tensors
+from mbti_core.data.artifacts import (
+    TrainedModel,
+    load_array,
+    load_json,
+    load_tensors,
+    save_array,
+    save_json,
+    save_tensors,
+)
 from mbti_core.data.choose import stratified_rows
 from mbti_core.data.rng import Draws, scoped_globals
-from mbti_core.data.split import Split
+from mbti_core.data.split import Split, batches
 from mbti_core.engine.config import DefenseOptions
 from mbti_core.errors import ConfigError, NotSupportedError
 from mbti_core.stages.train import ModelPlan, hold
@@ -29,9 +37,10 @@ class DefenseResult:
     """What a defense gave, as it is stored.
 
     Attributes:
-        facts: Threshold, verdict, notes, clean samples used; ``unsupported`` with the reason where the method cannot work.
-        arrays: ``scores``, ``flags`` (n,), ``rows`` (positions in the suspects), ``weights`` (inverse drawing shares); predictions
-            on the test sets behind a ``filter``.
+        facts: Threshold, verdict, notes, clean samples used; ``unsupported`` with the reason where the method cannot
+            work.
+        arrays: ``scores``, ``flags`` (n,), ``rows`` (positions in the suspects), ``weights`` (inverse drawing shares);
+            predictions on the test sets behind a ``filter``.
         model: Weights of a repaired model; empty if it repairs none.
     """
 
@@ -81,7 +90,9 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
         clean=clean,
         suspects=suspects if "suspects" in defense.needs else None,
         inputs=suspects if "inputs" in defense.needs else None,
-        model_factory=(lambda: scene.plan.fresh(draws.stream("model").seed)) if "model_factory" in defense.needs else None,
+        model_factory=(lambda: scene.plan.fresh(draws.stream("model").seed))
+        if "model_factory" in defense.needs
+        else None,
     )
     ctx = DefenseContext(scene.plan.adapters.asked_by(name), draws, device, scene.plan.info)
     used = len(clean.fit.y) + len(clean.calibrate.y) if clean else 0
@@ -93,7 +104,9 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
     return _result(outcome, scene, subject, rows, weights, used)
 
 
-def _result(outcome: DefenseOutcome, scene: Scene, subject: Subject, rows: Tensor, weights: Tensor, used: int) -> DefenseResult:
+def _result(
+    outcome: DefenseOutcome, scene: Scene, subject: Subject, rows: Tensor, weights: Tensor, used: int
+) -> DefenseResult:
     arrays: dict[str, Tensor] = {}
     if outcome.scores is not None:
         scores = outcome.scores.detach().cpu().double()
@@ -102,8 +115,10 @@ def _result(outcome: DefenseOutcome, scene: Scene, subject: Subject, rows: Tenso
     if outcome.filter is not None:
         for part, split in scene.tests.items():
             held = hold(split, subject.model, scene.plan.device)
-            batches = torch.arange(len(split)).split(256)
-            found = [subject.logits(outcome.filter(held.x.take(batch))).argmax(1).cpu() for batch in batches]
+            found = [
+                subject.logits(outcome.filter(held.x.take(batch))).argmax(1).cpu()
+                for batch in batches(torch.arange(len(split)), 256)
+            ]
             arrays[f"{part}_prediction"] = torch.cat(found) if found else torch.zeros(0, dtype=torch.int64)
     facts = {
         "threshold": outcome.threshold,
@@ -133,7 +148,7 @@ def _clean(scene: Scene, options: DefenseOptions, draws: Draws, subject: Subject
 
 
 def _scored_rows(split: Split[Any], most: int | None, draws: Draws) -> tuple[Tensor, Tensor]:
-    """Return the rows to score and their inverse drawing shares; at least a quarter of a sample are poisoned rows, if there are."""
+    """Return the rows to score and their inverse drawing shares; a quarter are poisoned, where there are as many."""
     n = len(split)
     if most is None or n <= most:
         return torch.arange(n), torch.ones(n, dtype=torch.float64)

@@ -79,7 +79,9 @@ def beside_twin(row: Row, twin: Row | None) -> Row:
     return {"benign_accuracy": twin["clean_accuracy"], "benign_asr": twin["asr"], "attack_failed": failed}
 
 
-def measure_defense(result: DefenseResult, row: Row, before: Row, suspects: Split[Any], twin: Row | None, benign: Row | None) -> Row:
+def measure_defense(
+    result: DefenseResult, row: Row, before: Row, suspects: Split[Any], twin: Row | None, benign: Row | None
+) -> Row:
     """Return what is said of a defense: effect, detection against the ground truth, and its cost on the benign twin.
 
     Args:
@@ -94,14 +96,22 @@ def measure_defense(result: DefenseResult, row: Row, before: Row, suspects: Spli
     changed = bool(result.model) or "clean_prediction" in result.arrays
     if changed and before["asr"] is not None:
         more["der"] = der(before["asr"], row["asr"], before["clean_accuracy"], row["clean_accuracy"])
-        more["rir"] = rir(before["robust_accuracy"], row["robust_accuracy"], before["clean_accuracy"], row["clean_accuracy"])
+        more["rir"] = rir(
+            before["robust_accuracy"], row["robust_accuracy"], before["clean_accuracy"], row["clean_accuracy"]
+        )
     if changed and twin and benign and benign["status"] == "ok":
         more["benign_cost"] = twin["clean_accuracy"] - benign["clean_accuracy"]
     if "scores" in result.arrays:
         a = result.arrays
-        more |= detection_metrics(a["scores"].numpy(), a["flags"].numpy(), suspects.kind[a["rows"]].numpy(), a["weights"].numpy())
+        more |= detection_metrics(
+            a["scores"].numpy(), a["flags"].numpy(), suspects.kind[a["rows"]].numpy(), a["weights"].numpy()
+        )
     if verdict := result.facts.get("verdict"):
-        more |= {"verdict_score": verdict["score"], "verdict": verdict["backdoored"], "verdict_targets": list(verdict["targets"])}
+        more |= {
+            "verdict_score": verdict["score"],
+            "verdict": verdict["backdoored"],
+            "verdict_targets": list(verdict["targets"]),
+        }
     if benign and benign["status"] == "ok":
         more["false_alarms"] = float(benign["verdict"]) if benign.get("verdict") is not None else benign.get("fpr")
         more["benign_verdict_score"] = benign.get("verdict_score")

@@ -14,7 +14,9 @@ from mbti_core.data.split import MappedColumn, Split
 from mbti_core.errors import ConfigError
 
 
-def poison(split: Split[Any], attack: Attack[Any], aim: Aim, ratio: float, seed: int, state: State, *, clean_label: bool) -> ChangedSplit:
+def poison(
+    split: Split[Any], attack: Attack[Any], aim: Aim, ratio: float, seed: int, state: State, *, clean_label: bool
+) -> ChangedSplit:
     """Return the training split with ``round(ratio x N)`` triggered rows, or all that the attack is meant for if fewer.
 
     Args:
@@ -47,7 +49,7 @@ def poison(split: Split[Any], attack: Attack[Any], aim: Aim, ratio: float, seed:
 
 
 def trigger_test(split: Split[Any], attack: Attack[Any], aim: Aim, seed: int, state: State) -> ChangedSplit:
-    """Return the triggered test set: rows of the attack's victims whose true label is not yet the goal; labels are the goal."""
+    """Return the triggered test set: the attack's victims whose true label is not yet the goal; labels are the goal."""
     goal = attack.goal(split.truth, aim)
     rows = torch.nonzero(attack.victims(split.truth, aim) & (goal != split.truth)).flatten()
     kind = torch.full((len(split),), int(RowKind.POISONED), dtype=torch.uint8)
@@ -61,6 +63,8 @@ def _trigger(
 ) -> Any:
     def change(x: Any, rows: Tensor) -> Any:
         where = at[rows]
-        return attack.poison(x, PoisonContext(split.index[where], split.truth[where], kind[where], role, aim, draws, state))
+        return attack.poison(
+            x, PoisonContext(split.index[where], split.truth[where], kind[where], role, aim, draws, state)
+        )
 
     return change

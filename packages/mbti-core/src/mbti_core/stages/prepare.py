@@ -35,11 +35,13 @@ class _RecordColumn:
         return self.records.read(self.rows[rows].numpy())
 
 
-def prepare(source: DatasetSource[Any], options: DatasetOptions, root: Path, seed: int, modality: Modality[Any]) -> PreparedData:
+def prepare(
+    source: DatasetSource[Any], options: DatasetOptions, root: Path, seed: int, modality: Modality[Any]
+) -> PreparedData:
     """Return train, reserve and test parts; samples are decoded as the artifact is written.
 
-    The reserve is stratified by class, a share of the training rows, or the official validation part where there is one;
-    with ``options.train`` rows asked for, the reserve is taken beside them in the same proportion.
+    The reserve is stratified by class, a share of the training rows, or the official validation part where there is
+    one; with ``options.train`` rows asked for, the reserve is taken beside them in the same proportion.
 
     Raises:
         DataUnavailableError: If the data set is missing, or has fewer rows than asked for.
@@ -53,7 +55,9 @@ def prepare(source: DatasetSource[Any], options: DatasetOptions, root: Path, see
     ids = torch.arange(len(labels))
     reserved = 0.0 if validation is not None else options.reserve
     kept, reserve = _divide(labels, ids, options.train, reserved, draws, type(source).__name__)
-    held = (train, reserve, "train") if validation is None else (validation, torch.arange(len(validation.y)), "validation")
+    held = (
+        (train, reserve, "train") if validation is None else (validation, torch.arange(len(validation.y)), "validation")
+    )
     test_rows = torch.arange(len(test.y))
     if options.test is not None:
         test_rows = stratified_rows(torch.as_tensor(test.y), test_rows, options.test, draws.stream("test"))
@@ -66,13 +70,16 @@ def prepare(source: DatasetSource[Any], options: DatasetOptions, root: Path, see
     return PreparedData(parts, tuple(card.classes), card.input, card.facts)
 
 
-def _divide(y: Tensor, ids: Tensor, wanted: int | None, reserve: float, draws: Draws, name: str) -> tuple[Tensor, Tensor]:
+def _divide(
+    y: Tensor, ids: Tensor, wanted: int | None, reserve: float, draws: Draws, name: str
+) -> tuple[Tensor, Tensor]:
     """Return positions of training and of reserve rows, disjoint, ascending."""
     total = len(y) if wanted is None else round(wanted / (1.0 - reserve))
     if total > len(y):
         most = int(len(y) * (1.0 - reserve))
         raise DataUnavailableError(
-            f"dataset.train: expected at most {most} of {name}'s {len(y)} training rows beside a reserve of {reserve:.0%}, got {wanted}.",
+            f"dataset.train: expected at most {most} ({name} has {len(y)} training rows, {reserve:.0%} of them are the "
+            f"reserve), got {wanted}.",
             f"Set dataset.train to {most} or less, or leave it out.",
         )
     rows = stratified_rows(y, ids, total, draws.stream("train"))
@@ -87,5 +94,3 @@ def _split(records: Records[Any], rows: Tensor, part: str, modality: Modality[An
     labels = torch.as_tensor(records.y)[rows].long()
     column = _RecordColumn(records, rows)
     return Split(column, labels, labels, clean_kinds(len(rows)), rows + _OFFSET[part], modality)
-
-

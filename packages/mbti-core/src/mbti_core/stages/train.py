@@ -70,7 +70,7 @@ class ModelPlan:
         except RuntimeError as error:
             lines = str(error).splitlines()
             raise DataFormatError(
-                f"The weights do not fit {self.info.arch} with {self.info.num_classes} classes:{lines[min(1, len(lines) - 1)]}",
+                f"The weights do not fit {self.info.arch} with {self.info.num_classes} classes: {lines[-1].strip()}",
                 "Name the architecture and the settings that the weights were trained with.",
             ) from error
         subject.model.eval()
@@ -78,7 +78,9 @@ class ModelPlan:
             subject.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this keyword
         return subject
 
-    def trained(self, subject: Subject, history: Mapping[str, list[float]], beside: nn.Module | None = None) -> TrainedModel:
+    def trained(
+        self, subject: Subject, history: Mapping[str, list[float]], beside: nn.Module | None = None
+    ) -> TrainedModel:
         """Return the artifact around a model."""
         extra = beside.state_dict() if beside is not None else {}
         state, info = subject.model.state_dict(), self.info.to_json()
@@ -104,7 +106,13 @@ def hold(split: Split[Any], model: nn.Module | None, device: torch.device, rows:
 
 
 def train(
-    plan: ModelPlan, split: Split[Any], config: TrainConfig, seed: int, assault: Assault | None, folder: Path | None, progress: Progress
+    plan: ModelPlan,
+    split: Split[Any],
+    config: TrainConfig,
+    seed: int,
+    assault: Assault | None,
+    folder: Path | None,
+    progress: Progress,
 ) -> TrainedModel:
     """Return a model trained on a split; an attack that controls training takes each step.
 
@@ -119,11 +127,12 @@ def train(
     """
     subject = plan.fresh(seed)
     data = hold(split, subject.model, plan.device)
-    attack, beside, state = None, None, {}
+    attack: TrainingAttack[Any] | None = None
+    beside, state = None, {}
     draws, aim, ratio = Draws(0), Aim(0, plan.info.num_classes), 0.0
     if assault is not None:
+        assert isinstance(assault.attack, TrainingAttack)
         attack, aim, ratio, draws = assault.attack, assault.aim, assault.ratio, Draws(assault.seed).stream("step")
-        assert isinstance(attack, TrainingAttack)
         state = {name: t.to(plan.device) for name, t in assault.state.items()}
         with scoped_globals(draws.stream("start").seed):
             beside = attack.start(subject.model, FitContext(aim, draws.stream("start"), plan.device))

@@ -18,14 +18,21 @@ from mbti_core.engine.store import CHECKPOINT
 
 
 def save_checkpoint(
-    folder: Path, epoch: int, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, history: dict[str, list[float]]
+    folder: Path,
+    epoch: int,
+    modules: dict[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+    history: dict[str, list[float]],
 ) -> None:
-    """Write the state after ``epoch`` complete epochs, then drop the previous one; a kill at any point leaves one whole."""
+    """Write the state after ``epoch`` complete epochs, then drop the older one; a kill always leaves one whole."""
     part = folder / f".{CHECKPOINT}{epoch}"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     for name, module in modules.items():
-        save_file({k: v.detach().cpu().contiguous().clone() for k, v in module.state_dict().items()}, part / f"{name}.safetensors")
+        save_file(
+            {k: v.detach().cpu().contiguous().clone() for k, v in module.state_dict().items()},
+            part / f"{name}.safetensors",
+        )
     tensors, plain = _flatten(optimizer.state_dict())
     save_file(tensors, part / "optimizer.safetensors")
     (part / "state.json").write_text(json.dumps({"optimizer": plain, "history": history}), encoding="utf-8")
@@ -45,7 +52,7 @@ def _checkpoints(folder: Path) -> list[int]:
 def load_checkpoint(
     folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer
 ) -> tuple[int, dict[str, list[float]]]:
-    """Load the newest checkpoint into modules and optimizer; return complete epochs and curves, (0, {}) if there is none."""
+    """Load the newest checkpoint into modules and optimizer; return complete epochs and curves, (0, {}) without one."""
     found = _checkpoints(folder)
     if not found:
         return 0, {}

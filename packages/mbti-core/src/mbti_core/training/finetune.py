@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -26,7 +26,6 @@ def finetune(
     epochs: int,
     draws: Draws,
     augment: bool = True,
-    log: Callable[[int, Mapping[str, float]], None] | None = None,
 ) -> nn.Module:
     """Train a copy of the subject's model on ``data`` by cross-entropy, all layers, normalization in train mode.
 
@@ -40,7 +39,6 @@ def finetune(
         epochs: Passes over ``data``, at least 1; the schedule reaches its end with the last one.
         draws: Keyed randomness.
         augment: Whether samples are varied as their modality's plugin says.
-        log: Hears the mean loss of each epoch, by the number of epochs done.
 
     Returns:
         A new module in eval mode, on the subject's device.
@@ -62,10 +60,5 @@ def finetune(
         nobody = Aim(0, subject.info.num_classes)  # a defender's step has no aim; the plain step reads none
         return StepContext(model, None, forward, nobody, 0.0, draws, {})
 
-    def progress(done: int, total: int, loss: float) -> None:
-        del total
-        if log is not None:
-            log(done, {"loss": loss})
-
-    fit_model(Fit(subject.with_model(model), data, config, draws.seed, context, progress=progress))
+    fit_model(Fit(subject.with_model(model), data, config, draws.seed, context))
     return model

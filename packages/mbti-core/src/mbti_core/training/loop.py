@@ -1,7 +1,7 @@
 """The loop that trains a victim, its benign twin, and anything else that is trained from scratch.
 
-The encoded split lives on the device, a batch is an index selection, and augmentation, trigger and normalization are batched
-tensor operations there. Every draw is keyed by (seed, epoch, row id), so a run that is killed goes on bit for bit.
+The encoded split lives on the device, a batch is an index selection, and augmentation, trigger and normalization are
+batched tensor operations there. Every draw is keyed by (seed, epoch, row id), so a killed run goes on bit for bit.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from mbti_core.contracts.defense import LabelledSet
 from mbti_core.data.rng import Draws, scoped_globals
+from mbti_core.data.split import batches
 from mbti_core.engine.config import TrainConfig
 from mbti_core.training.checkpoint import load_checkpoint, save_checkpoint
 from mbti_core.training.optimize import lr_at, make_optimizer
@@ -55,7 +56,9 @@ class Fit:
     progress: Progress = field(default=lambda done, total, loss: None)
 
 
-def augmenting_forward(subject: Subject, model: nn.Module, draws: Draws, *, augment: bool) -> Callable[[Any, Tensor, int], Tensor]:
+def augmenting_forward(
+    subject: Subject, model: Callable[[Any], Any], draws: Draws, *, augment: bool
+) -> Callable[[Any, Tensor, int], Tensor]:
     """Return ``forward(x, index, epoch) -> logits``: augment by key, make inputs, run the model under its precision."""
     streams: dict[int, Draws] = {}
 
@@ -85,7 +88,7 @@ def fit_model(job: Fit) -> dict[str, list[float]]:
     optimizer = make_optimizer(trained, config.optimizer, config.lr, config.momentum, config.weight_decay)
     done, history = load_checkpoint(job.folder, modules, optimizer) if job.folder else (0, {})
     history = history or {"loss": []}
-    run = torch.compile(model) if config.compile else model
+    run: Any = torch.compile(model) if config.compile else model
     draws = Draws(job.seed).stream("train")
     ctx = job.context(augmenting_forward(job.subject, run, draws, augment=config.augment))
     for epoch in range(done, config.epochs):
@@ -104,12 +107,12 @@ def fit_model(job: Fit) -> dict[str, list[float]]:
 def _epoch(job: Fit, ctx: StepContext[Any], optimizer: torch.optim.Optimizer, epoch: int, draws: Draws) -> float:
     config, data = job.config, job.data
     order = draws.permutation(len(data.y), data.y.device)
-    batches = order.split(config.batch_size)
-    if len(batches) > 1 and len(batches[-1]) == 1:
-        batches = (*batches[:-2], torch.cat(batches[-2:]))  # one row alone has no variance for a BatchNorm
+    steps = list(batches(order, config.batch_size))
+    if len(steps) > 1 and len(steps[-1]) == 1:
+        steps[-2:] = [torch.cat(steps[-2:])]  # one row alone has no variance for a BatchNorm
     total = torch.zeros((), device=data.y.device)
-    for at, rows in enumerate(batches):
-        factor = lr_at(config.schedule, epoch * len(batches) + at, config.epochs * len(batches), config.warmup)
+    for at, rows in enumerate(steps):
+        factor = lr_at(config.schedule, epoch * len(steps) + at, config.epochs * len(steps), config.warmup)
         for group in optimizer.param_groups:
             group["lr"] = config.lr * factor
         batch = TrainBatch(data.x.take(rows), data.y[rows], data.index[rows], epoch)

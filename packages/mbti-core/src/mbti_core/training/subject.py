@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mbti_core.contracts.modality import Modality
 from mbti_core.contracts.model import FeatureTap, ModelInfo
+from mbti_core.data.split import batches
 from mbti_core.plugins.adapters import Adapters
 
 BATCH = 512
@@ -19,7 +20,7 @@ BATCH = 512
 
 @dataclass(frozen=True)
 class Subject:
-    """Model, description, modality, device and precision; methods run in eval mode, without gradients, and restore the mode.
+    """Model, description, modality, device, precision; its methods run in eval mode without gradients.
 
     Attributes:
         model: Batch to logits (B, C).
@@ -71,7 +72,7 @@ class Subject:
 
     def _over(self, held: Any, rows: Tensor | None, batch: int, each: Callable[[Any], Tensor]) -> Tensor:
         rows = torch.arange(len(held)) if rows is None else rows
-        parts = [each(held.take(part)) for part in rows.split(batch)]
+        parts = [each(held.take(part)) for part in batches(rows, batch)]
         return torch.cat(parts) if parts else torch.zeros(0)
 
     def predict(self, held: Any, rows: Tensor | None = None, batch: int = BATCH) -> Tensor:

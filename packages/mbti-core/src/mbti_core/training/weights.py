@@ -14,7 +14,9 @@ from mbti_core.errors import DataFormatError
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read a state dict from a ``.safetensors`` or torch file, or from a folder with ``weights.safetensors`` or ``model.safetensors``.
+    """Read a state dict from a ``.safetensors`` or torch file, or from a folder that holds one.
+
+    In a folder, ``weights.safetensors`` comes before ``model.safetensors``.
 
     Raises:
         DataFormatError: If there is no such file, it is damaged, or reading it would run code.
@@ -23,7 +25,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         found = [path / name for name in ("weights.safetensors", "model.safetensors") if (path / name).is_file()]
         if not found:
             raise DataFormatError(
-                f"{path}: expected weights.safetensors or model.safetensors, found neither.", "Give the file itself as model.weights."
+                f"{path}: expected weights.safetensors or model.safetensors, found neither.",
+                "Give the file itself as model.weights.",
             )
         path = found[0]
     try:
@@ -38,6 +41,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise DataFormatError(
-            f"{path}: expected a mapping from names to tensors, found {type(state).__name__}.", "Save model.state_dict() and not the model."
+            f"{path}: expected a mapping from names to tensors, found {type(state).__name__}.",
+            "Save model.state_dict() and not the model.",
         )
     return state

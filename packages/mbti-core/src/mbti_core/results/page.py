@@ -1,0 +1,145 @@
+"""From a plan and its rows to the HTML page: tables, trigger examples, curves, scores, facts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mbti_core.results.table import ResultTable
+
+if TYPE_CHECKING:
+    from mbti_core.engine.plan import Node, Plan
+    from mbti_core.engine.store import Store
+    from mbti_core.plugins.manager import Registry
+    from mbti_core.results.sections import Section
+
+_EXAMPLES = 6
+
+
+def write_page(plan: Plan, rows: Sequence[Mapping[str, Any]], store: Store, registry: Registry) -> Path:
+    """Write the page of a plan, or find it there from a run with the same rows.
+
+    Args:
+        plan: Names the artifacts behind the rows.
+        rows: One per planned row.
+        store: Where the artifacts are; the page goes to ``ROOT/reports/``.
+        registry: Renders samples and brings extra sections.
+
+    Returns:
+        The page.
+    """
+    done = [f"{row.get('status')} {planned.ref}" for row, planned in zip(rows, plan.rows, strict=True)]
+    digest = hashlib.sha256("\n".join(done).encode()).hexdigest()[:12]
+    name = str(rows[0]["name"]).replace("/", "-")
+    path = store.root / "reports" / f"{name}-{digest}.html"
+    if path.is_file():
+        return path
+    from mbti_core.results.report import write_report  # noqa: PLC0415 - a finished run draws no page again
+
+    table = ResultTable([dict(row) for row in rows])
+    sections = [*_examples(plan, store, registry), *_curves(plan, store), *_scores(plan, store)]
+    for answer in registry.pm.hook.mbti_report_sections(results=table):
+        sections += answer
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_report(path, table, sections, name, _facts(plan, rows, store))
+
+
+def _complete(plan: Plan, store: Store, stage: str) -> list[Node]:
+    return [n for n in plan.nodes.values() if n.stage == stage and store.has(stage, n.key)]
+
+
+def _examples(plan: Plan, store: Store, registry: Registry) -> list[Section]:
+    """Show the first test rows of each attack, clean above triggered."""
+    import torch  # noqa: PLC0415 - only a fresh page needs it
+
+    from mbti_core.engine.execute import Work  # noqa: PLC0415 - as above
+    from mbti_core.errors import NotSupportedError  # noqa: PLC0415 - as above
+    from mbti_core.results.sections import Section  # noqa: PLC0415 - as above
+
+    sections = []
+    for node in _complete(plan, store, "poison"):
+        if node.payload["role"] != "test":
+            continue
+        work = Work(node, store, registry, torch.device("cpu"), lambda done, total, loss: None)
+        triggered = work.split(node.ref)
+        shown = torch.arange(min(_EXAMPLES, len(triggered)))
+        parent = work.prepared.parts["test"]
+        position = torch.searchsorted(parent.index, triggered.index[shown])
+        try:
+            pairs = [
+                registry.adapters.render(split.take(rows), parent.modality.name)
+                for split, rows in ((parent, position), (triggered, shown))
+            ]
+        except NotSupportedError:
+            continue
+        classes = work.prepared.classes
+        figures = [
+            f"<figure>{clean.html}{bad.html}<figcaption>{escape(classes[int(triggered.truth[i])])} → "
+            f"{escape(classes[int(triggered.labels[i])])}</figcaption></figure>"
+            for i, (clean, bad) in enumerate(zip(*pairs, strict=True))
+        ]
+        sections.append(Section(f"Trigger examples: {node.label}", f'<div class="gallery">{"".join(figures)}</div>'))
+    return sections
+
+
+def _curves(plan: Plan, store: Store) -> list[Section]:
+    from mbti_core.data.artifacts import load_json  # noqa: PLC0415 - imports torch, only a fresh page needs it
+    from mbti_core.results.curves import curve_svg  # noqa: PLC0415 - as above
+    from mbti_core.results.sections import Section  # noqa: PLC0415 - as above
+
+    series: dict[str, list[float]] = {}
+    for node in _complete(plan, store, "train"):
+        loss = load_json(store.folder(node.stage, node.key) / "history.json").get("loss", [])
+        if loss:
+            seed = node.payload.get("train_seed")
+            series[f"{node.label}, seed {seed}"] = loss
+    return [Section("Training loss", curve_svg(series, "Training loss per epoch", "cross-entropy"))] if series else []
+
+
+def _scores(plan: Plan, store: Store) -> list[Section]:
+    """Draw the scores of each detector on the victim, clean rows against poisoned ones."""
+    import torch  # noqa: PLC0415 - only a fresh page needs it
+
+    from mbti_core.contracts.attack import RowKind  # noqa: PLC0415 - as above
+    from mbti_core.data.artifacts import load_array  # noqa: PLC0415 - as above
+    from mbti_core.results.curves import histogram_svg  # noqa: PLC0415 - as above
+    from mbti_core.results.sections import Section  # noqa: PLC0415 - as above
+    from mbti_core.stages.defend import DefenseResult  # noqa: PLC0415 - as above
+
+    drawn = []
+    for node in _complete(plan, store, "defend"):
+        stage, key = node.inputs["suspects"].split("/")
+        result = DefenseResult.load(store.folder(node.stage, node.key))
+        if stage != "poison" or "scores" not in result.arrays:
+            continue
+        kind = load_array(store.folder(stage, key), "kind")[result.arrays["rows"]]
+        scores = result.arrays["scores"]
+        finite = torch.isfinite(scores)
+        clean, bad = (scores[finite & (kind == k)].tolist() for k in (RowKind.CLEAN, RowKind.POISONED))
+        drawn.append(
+            f"<figure>{histogram_svg(clean, bad, result.facts['threshold'])}<figcaption>{escape(node.label)}"
+            "</figcaption></figure>"
+        )
+    return [Section("Detector scores", f'<div class="gallery">{"".join(drawn)}</div>')] if drawn else []
+
+
+def _facts(plan: Plan, rows: Sequence[Mapping[str, Any]], store: Store) -> dict[str, Any]:
+    from importlib.metadata import version  # noqa: PLC0415 - one use
+
+    first = next(node for node in plan.nodes.values() if node.stage == "evaluate" and store.has("evaluate", node.key))
+    numerics = {
+        name: value for name, value in store.manifest("evaluate", first.key)["numerics"].items() if value is not None
+    }
+    seconds = sum(store.manifest(n.stage, n.key)["seconds"] for n in plan.nodes.values() if store.has(n.stage, n.key))
+    return {
+        "experiment": rows[0]["name"],
+        "data set": rows[0]["dataset"],
+        "seeds": ", ".join(sorted({str(row["seed"]) for row in rows})),
+        "mbti-core": version("mbti-core"),
+        **numerics,
+        "compute, all stages": f"{seconds:.0f} s",
+        "stages": len(plan.nodes),
+    }
