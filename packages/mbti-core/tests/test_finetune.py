@@ -86,20 +86,6 @@ def test_augmentation_is_keyed_by_epoch_and_row_and_may_be_left_out(data, linear
     assert heard.asked == []
 
 
-def test_loss_is_told_after_each_epoch(data, linear):
-    told: list[tuple[int, float]] = []
-    finetune(
-        subject_around(linear),
-        data,
-        PLAIN,
-        epochs=3,
-        draws=Draws(0),
-        log=lambda done, values: told.append((done, values["loss"])),
-    )
-    assert [done for done, _ in told] == [1, 2, 3]
-    assert told[0][1] > told[-1][1] > 0
-
-
 def test_the_subject_keeps_weights_mode_and_memory_format(data):
     with scoped_globals(0):
         model = toy.conv(INFO)

@@ -58,10 +58,8 @@ class Bench:
         info = ModelInfo("toy/mlp", "toy", toy.SPEC, classes)
         return Subject(model, info, self.registry.modalities["toy"], self.registry.adapters, CPU)
 
-    def context(
-        self, subject: Subject, seed: int = 0, log: Callable[..., None] = lambda step, values: None
-    ) -> DefenseContext:
-        return DefenseContext(self.registry.adapters, Draws(seed), CPU, subject.info, log)
+    def context(self, subject: Subject, seed: int = 0) -> DefenseContext:
+        return DefenseContext(self.registry.adapters, Draws(seed), CPU, subject.info)
 
     def view(self, subject: Subject, suspects: LabelledSet | None = None, clean: CleanSet | None = None) -> DefenseView:
         return DefenseView(subject=subject, clean=clean, suspects=suspects)

@@ -87,7 +87,7 @@ def test_entropies_agree_with_a_loop_over_single_pairs(bench, benign, clean, lab
 def test_chunks_and_order_do_not_count(bench, benign, clean, labelled, monkeypatch):
     view, ctx = bench.view(benign.subject, benign.suspects, clean), bench.context(benign.subject)
     usual = STRIP(overlays=10).defend(view, ctx)
-    monkeypatch.setattr(strip, "BATCH", 7)
+    monkeypatch.setattr(strip, "PAIRS", 7)
     turned = torch.arange(29, -1, -1)
     some = labelled(benign.suspects.x.data[turned], benign.suspects.y[turned])
     again = STRIP(overlays=10).defend(bench.view(benign.subject, some, clean), ctx)

@@ -56,6 +56,6 @@ class FT(Defense):
         recipe = ctx.adapters.recipe(ctx.info)
         epochs = recipe.epochs if self.epochs is None else self.epochs
         recipe = recipe if self.lr is None else replace(recipe, lr=self.lr)
-        model = finetune(subject, data, recipe, epochs=epochs, draws=ctx.draws.stream("finetune"), log=ctx.log)
+        model = finetune(subject, data, recipe, epochs=epochs, draws=ctx.draws.stream("finetune"))
         notes = {"rows": len(data.index), "epochs": epochs, "lr": recipe.lr, "forwards": epochs * len(data.index)}
         return DefenseOutcome(model=model, notes=notes)
