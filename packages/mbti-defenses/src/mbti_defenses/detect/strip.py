@@ -11,6 +11,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor
 
 from mbti_core.contracts.defense import Defense, DefenseContext, DefenseOutcome, DefenseView, LabelledSet, Need, Yield
+from mbti_core.data.split import batches
 from mbti_core.training.subject import Subject
 from mbti_defenses.budget import demand
 
@@ -94,7 +95,7 @@ class STRIP(Defense):
         """
         n, count, mixing = len(data.index), len(drawn), ctx.draws.stream("superimpose")
         parts = []
-        for pair in torch.split(torch.arange(n * count), PAIRS):
+        for pair in batches(torch.arange(n * count), PAIRS):
             x = data.x.take(pair // count)
             other = pool.x.take(drawn[pair % count])
             mixed = ctx.adapters.superimpose(x, other, ctx.info.modality, self.weight, mixing)
