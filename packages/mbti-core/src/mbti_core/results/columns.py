@@ -91,7 +91,7 @@ PARTS: dict[Part, tuple[Column, ...]] = {
             "clean_accuracy",
             "Clean acc.",
             "percent",
-            "Clean accuracy: the share of clean test rows that get their true label. Also called CAC without a defense, "
+            "Clean accuracy: the share of clean test rows that get their true label. Called CAC without a defense, "
             "BAC after one.",
         ),
         ASR,

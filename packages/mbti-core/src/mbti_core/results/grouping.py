@@ -65,8 +65,12 @@ class Group:
         """In which tables the group has numbers."""
         if self.defense == NO_DEFENSE:
             return frozenset({"model"})
-        asked: dict[Part, str] = {"model": "clean_accuracy", "detection": "detection_accuracy", "verdict": "verdict"}
-        return frozenset(part for part, key in asked.items() if self.values(key))
+        # A detector's row repeats the accuracy and ASR of the model it leaves as it is; only a changed one has a DER.
+        found: set[Part] = {"detection"} if self.values("detection_accuracy") else set()
+        found |= {"verdict"} if self.values("verdict") else set()
+        if self.values("der") or (self.values("clean_accuracy") and not found):
+            found.add("model")
+        return frozenset(found)
 
     def values(self, key: str) -> list[object]:
         """Return what the rows with a result have under ``key``, without None."""
