@@ -38,7 +38,14 @@ from mbti_core.stages.train import Assault, ModelPlan, given, implant, train
 from mbti_core.training.loop import Progress
 
 
-def execute(node: Node, root: Path, device: str, threads: int, progress: Progress | None = None) -> None:
+def execute(
+    node: Node,
+    root: Path,
+    device: str,
+    threads: int,
+    progress: Progress | None = None,
+    plugins: Registry | None = None,
+) -> None:
     """Make one artifact, unless another process made it meanwhile.
 
     Args:
@@ -47,10 +54,12 @@ def execute(node: Node, root: Path, device: str, threads: int, progress: Progres
         device: Where it computes; ``corrupt`` and ``poison`` stay on the CPU, so that data sets are equal everywhere.
         threads: Of this stage.
         progress: Hears of epochs, where the stage has them.
+        plugins: Where components are found; by default the registry of this process.
     """
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
-    work = Work(node, Store(root), registry(), torch.device(device), progress or (lambda done, total, loss: None))
+    heard = progress or (lambda done, total, loss: None)
+    work = Work(node, Store(root), plugins or registry(), torch.device(device), heard)
     facts = {"label": node.label, "payload": node.payload, "inputs": dict(node.inputs)}
     work.store.build(node.stage, node.key, facts, work.make)
 

@@ -66,8 +66,10 @@ def lay(raw: Mapping[str, Any], override: Override) -> tuple[dict[str, Any], Spe
         at[key] = _opened(_child(at, key), trail, override)
         at = at[key]
     last = _key(at, path[-1], override)
-    at[last] = _value(spec, at, (*trail, last), override)
-    return spec, (*trail, last)
+    path_set: SpecPath = (*trail, last)
+    at[last] = _value(spec, at, path_set, override)
+    renamed = path_set[0] in KIND_OF and isinstance(override.value, str) and isinstance(at[last], dict)
+    return spec, (*path_set, "name") if renamed else path_set
 
 
 def _child(at: Any, key: Any) -> Any:

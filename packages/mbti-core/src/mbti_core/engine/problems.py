@@ -25,16 +25,17 @@ class SpecError(ConfigError):
 
     Args:
         problems: Every mistake found.
-        where: Says where a path stands, e.g. ``run.yaml:6``; by default nothing.
+        where: Says where a path stands, e.g. ``run.yaml:6`` or ``--set attack.size``; by default nothing.
     """
 
     def __init__(self, problems: list[Problem], where: Callable[[Where], str] = lambda path: "") -> None:
-        self.problems = problems
-        lines = []
-        for problem in problems:
-            place, name = where(problem.path), ".".join(str(p) for p in problem.path)
-            lines.append(f"{place}: {name}: {problem.text}" if place else f"{name}: {problem.text}")
-        super().__init__("\n".join(lines))
+        self.problems, self.where = problems, where
+        super().__init__("\n".join(self._line(problem) for problem in problems))
+
+    def _line(self, problem: Problem) -> str:
+        place, name = self.where(problem.path), ".".join(str(p) for p in problem.path)
+        named = place.endswith(f" {name}")  # as '--set attack.size'
+        return ": ".join(filter(None, (place, "" if named else name, problem.text)))
 
 
 _EXPECTED: Mapping[str, str] = {
@@ -59,9 +60,10 @@ _EXPECTED: Mapping[str, str] = {
 
 
 def _expected(error: ErrorDetails) -> str | None:
-    kind = "an integer" if isinstance(error.get("input"), int) else "a number"
-    template = _EXPECTED.get(error["type"])
-    return template.format(**{"kind": kind, **error.get("ctx", {})}) if template else None
+    template, context = _EXPECTED.get(error["type"]), error.get("ctx", {})
+    kind = "an integer" if all(isinstance(bound, int) for bound in context.values()) else "a number"
+    plain = {name: f"{bound:g}" if isinstance(bound, float) else bound for name, bound in context.items()}
+    return template.format(kind=kind, **plain) if template else None
 
 
 def problems_of(error: ValidationError, at: Where, fields: Mapping[str, Any]) -> list[Problem]:

@@ -78,10 +78,13 @@ class _Schedule:
         if self.listener:
             self.listener.stage_started(node)
         job = partial(execute, node, self.options.store, self.plan.device, self.plan.threads)
-        listener = self.listener
-        if listener and self.options.executor == "serial":
-            job = partial(job, progress=lambda done, total, loss: listener.epoch(node, done, total))
+        if self.options.executor == "serial":
+            job = partial(job, progress=partial(self._epoch, node), plugins=self.registry)
         self.running[pool.submit(job)] = node
+
+    def _epoch(self, node: Node, done: int, total: int, _loss: float) -> None:
+        if self.listener:
+            self.listener.epoch(node, done, total)
 
     def _finished(self, node: Node, future: Future[None]) -> None:
         hook, error = self.registry.pm.hook, future.exception()
