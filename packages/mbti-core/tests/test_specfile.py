@@ -216,7 +216,7 @@ def test_naming_another_component_keeps_what_is_not_its_own() -> None:
     ):
         assert lay(raw, override) == (
             {"attack": {"name": "blend", "ratio": 0.2, "target": 1}, "model": {"name": "mlp", "weights": "w"}},
-            ("attack",),
+            ("attack", "name"),  # the ratio beside it was written elsewhere
         )
     assert lay(raw, parse_set("attack=stripe"))[0]["attack"] == raw["attack"]
     assert lay(raw, parse_set("attack=none"))[0]["attack"] == "none"
