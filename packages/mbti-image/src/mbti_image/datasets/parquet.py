@@ -1,0 +1,122 @@
+"""Encoded pictures and their labels in the public hub's parquet files, read row group by row group."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.io import ImageReadMode, decode_image
+
+from mbti_core.errors import DataFormatError
+from mbti_image.files import reading
+from mbti_image.sample import Image
+
+_WHAT = "a whole parquet file"
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class ParquetImages:
+    """One part of a data set: columns ``img`` (struct of bytes and path) and ``label``, over one or more files.
+
+    Only the row group at hand is in memory, and its pictures are encoded; a batch is decoded when it is read.
+
+    Args:
+        files: The part's files, in order.
+        shape: (3, H, W) of every picture.
+        classes: Number of classes.
+
+    Raises:
+        DataUnavailableError: If a file may not be read.
+        DataFormatError: If a file is truncated, or has other columns, types or labels than its layout promises.
+    """
+
+    def __init__(self, files: Sequence[Path], shape: tuple[int, int, int], classes: int) -> None:
+        self._shape = shape
+        self._groups: list[tuple[Path, int, int]] = []  # file, row group, first row of the group within the file
+        sizes: list[int] = []
+        labels = []
+        for file in files:
+            counts, y = _labels(file, classes)
+            starts = [0, *accumulate(counts)]
+            self._groups += [(file, group, start) for group, start in enumerate(starts[:-1])]
+            sizes += counts
+            labels.append(y)
+        self._starts = [0, *accumulate(sizes)]
+        self._held: tuple[int, Any] = (-1, None)
+        self.y: Array = np.concatenate(labels)
+
+    def read(self, rows: Array) -> Image:
+        """Return the pictures at ascending positions, uint8 (n, 3, H, W).
+
+        Raises:
+            DataFormatError: If a picture cannot be decoded or has another size; names the file and the row.
+        """
+        pictures = torch.empty(len(rows), *self._shape, dtype=torch.uint8)
+        for at, row in enumerate(rows.tolist()):
+            group = bisect_right(self._starts, row) - 1
+            file, _, first = self._groups[group]
+            within = row - self._starts[group]
+            pictures[at] = self._decoded(self._column(group)[within].as_py(), f"{file}: row {first + within}")
+        return pictures
+
+    def _column(self, group: int) -> Any:
+        """Return the encoded pictures of a row group; the last one used stays in memory."""
+        if self._held[0] != group:
+            import pyarrow as pa  # noqa: PLC0415 - a run whose data is prepared does without
+            import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+
+            file, number, _ = self._groups[group]
+            self._held = (-1, None)  # frees the last one before the next is read
+            with reading(file, _WHAT, (pa.ArrowException, OSError)), pq.ParquetFile(file) as opened:
+                struct = opened.read_row_group(number, columns=["img"]).column("img").combine_chunks()
+            self._held = (group, struct.field("bytes"))
+        return self._held[1]
+
+    def _decoded(self, encoded: bytes | None, where: str) -> Tensor:
+        try:
+            picture: Tensor = decode_image(
+                torch.frombuffer(bytearray(encoded or b""), dtype=torch.uint8), ImageReadMode.RGB
+            )
+        except (RuntimeError, ValueError) as error:
+            raise DataFormatError(
+                f"{where} does not hold a picture that can be decoded.", "Copy or download the file again."
+            ) from error
+        if tuple(picture.shape) != self._shape:
+            expected, found = (f"{s[2]} x {s[1]} pixels" for s in (self._shape, picture.shape))
+            raise DataFormatError(
+                f"{where}: expected a picture of {expected}, found {found}.", "Copy or download the file again."
+            )
+        return picture
+
+
+def _labels(file: Path, classes: int) -> tuple[list[int], Array]:
+    """Check a file's columns; return its rows per row group and its labels (n,) int64."""
+    import pyarrow as pa  # noqa: PLC0415 - a run whose data is prepared does without
+    import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+
+    with reading(file, _WHAT, (pa.ArrowException, OSError)), pq.ParquetFile(file) as opened:
+        schema, meta = opened.schema_arrow, opened.metadata
+        if not {"img", "label"} <= set(schema.names):
+            found = ", ".join(schema.names)
+            raise DataFormatError(f"{file}: expected the columns img, label; found {found}.", "Check the data root.")
+        image, label = schema.field("img").type, schema.field("label").type
+        if not (pa.types.is_struct(image) and image.get_field_index("bytes") >= 0 and pa.types.is_integer(label)):
+            raise DataFormatError(
+                f"{file}: expected img as a struct with bytes and label as integers; found {image} and {label}.",
+                "Check the data root.",
+            )
+        y = opened.read(columns=["label"]).column("label").fill_null(-1).to_numpy().astype(np.int64)
+        counts = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
+    wrong = np.flatnonzero((y < 0) | (y >= classes))
+    if len(wrong):
+        raise DataFormatError(
+            f"{file}: row {wrong[0]}: expected a label from 0 to {classes - 1}, found {y[wrong[0]]}.",
+            "Copy or download the file again.",
+        )
+    return counts, y

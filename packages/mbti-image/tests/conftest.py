@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mbti_core.contracts.attack import Aim, FitContext, PoisonContext, RowKind
+from mbti_core.data.dense import ArrayColumn
+from mbti_core.data.rng import Draws
+from mbti_core.data.split import Split, clean_kinds
+from mbti_image.modality import modality
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    """Fifty random pictures of 32 pixels."""
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (50, 3, 32, 32), dtype=np.uint8))
+
+
+@pytest.fixture
+def split(images: torch.Tensor) -> Split[torch.Tensor]:
+    n = len(images)
+    y, index = torch.arange(n) % 10, 1000 + 3 * torch.arange(n)
+    return Split(ArrayColumn(images.numpy()), y, y, clean_kinds(n), index, modality())
+
+
+@pytest.fixture
+def fit_context() -> FitContext:
+    return FitContext(Aim(0, 10), Draws(7), torch.device("cpu"))
+
+
+@pytest.fixture
+def context_of() -> Callable[..., PoisonContext]:
+    def make(index: torch.Tensor, state: dict[str, torch.Tensor], kind: RowKind = RowKind.POISONED) -> PoisonContext:
+        kinds = torch.full((len(index),), int(kind), dtype=torch.uint8)
+        return PoisonContext(index, index % 10, kinds, "train", Aim(0, 10), Draws(7), state)
+
+    return make
+
+
+@pytest.fixture
+def real_root() -> Path:
+    root = os.environ.get("MBTI_DATA")
+    if not root:
+        pytest.skip("MBTI_DATA names no folder with real data")
+    return Path(root)

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Picture
+
+from mbti_core.data.rng import Draws
+from mbti_core.plugins.manager import Registry
+from mbti_image import adapters
+
+FACTS = {"mirror": True}
+
+
+def test_superimpose_adds_and_clips(images: torch.Tensor) -> None:
+    other = images.flip(0)
+    before = images.clone()
+    for weight in (None, 0.0, 0.5, 1.0, 1.7):
+        exact = np.clip(
+            np.rint(images.numpy() + (1.0 if weight is None else weight) * other.numpy().astype(float)), 0, 255
+        )
+        got = adapters.superimpose(images, other, weight)
+        assert got.dtype == torch.uint8
+        assert np.abs(got.numpy() - exact).max() <= (0 if weight in (None, 0.0, 1.0) else 1)  # ties round either way
+    assert torch.equal(adapters.superimpose(images, other, 0.0), images)
+    assert torch.equal(images, before)
+
+
+def test_amplify_scales_and_clips(images: torch.Tensor) -> None:
+    assert torch.equal(adapters.scaled(images, 1.0), images)
+    np.testing.assert_array_equal(adapters.scaled(images, 3.0).numpy(), np.minimum(images.numpy().astype(int) * 3, 255))
+
+
+def test_occlusion_hides_each_patch_once(images: torch.Tensor) -> None:
+    covered = torch.zeros(32, 32, dtype=torch.int64)
+    for (top, left, bottom, right), hidden in adapters.occlude(images):
+        covered[top:bottom, left:right] += 1
+        patch = hidden[:, :, top:bottom, left:right]
+        mean = images.float().mean((2, 3), keepdim=True)
+        assert ((patch - mean).abs() <= 0.5 + 1e-3).all()
+        back = hidden.clone()
+        back[:, :, top:bottom, left:right] = images[:, :, top:bottom, left:right]
+        assert torch.equal(back, images)
+    assert (covered == 1).all()
+
+
+def crop_by_hand(x: np.ndarray, down: int, across: int, mirrored: bool) -> np.ndarray:
+    padded = np.pad(x, ((0, 0), (4, 4), (4, 4)))
+    crop = padded[:, down : down + 32, across : across + 32]
+    return crop[:, :, ::-1] if mirrored else crop
+
+
+def test_augmentation_is_a_crop_and_a_mirror(images: torch.Tensor) -> None:
+    draws, index = Draws(9), torch.arange(50) * 5
+    got = adapters.augment(images, index, draws, FACTS)
+    offsets = draws.stream("crop").integers(index, 9, (2,)).tolist()
+    mirrored = (draws.stream("mirror").uniform(index) < 0.5).tolist()
+    for row in range(50):
+        np.testing.assert_array_equal(got[row].numpy(), crop_by_hand(images[row].numpy(), *offsets[row], mirrored[row]))
+    assert 10 < sum(mirrored) < 40
+    assert {v for pair in offsets for v in pair} == set(range(9))
+
+
+def test_mirrors_only_where_the_data_allows_it(images: torch.Tensor) -> None:
+    draws, index = Draws(9), torch.arange(50)
+    offsets = draws.stream("crop").integers(index, 9, (2,)).tolist()
+    got = adapters.augment(images, index, draws, {})
+    for row in range(50):
+        np.testing.assert_array_equal(
+            got[row].numpy(), crop_by_hand(images[row].numpy(), *offsets[row], mirrored=False)
+        )
+
+
+def test_augmentation_is_keyed_by_row(images: torch.Tensor) -> None:
+    draws, index, before = Draws(9), torch.arange(50), images.clone()
+    whole = adapters.augment(images, index, draws, FACTS)
+    assert torch.equal(images, before)
+    for size in (1, 7):
+        parts = [
+            adapters.augment(x, i, draws, FACTS) for x, i in zip(images.split(size), index.split(size), strict=True)
+        ]
+        assert torch.equal(torch.cat(parts), whole)
+    assert not torch.equal(adapters.augment(images, index, Draws(10), FACTS), whole)
+
+
+@pytest.mark.parametrize(("side", "shown"), [(16, 96), (32, 96), (120, 120)])
+def test_renders_what_is_there(side: int, shown: int) -> None:
+    x = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 3, side, side), dtype=np.uint8))
+    pages = Registry().adapters.render(x, "image")
+    assert len(pages) == 2
+    for row, page in zip(x, pages, strict=True):
+        data = page.html.split("base64,")[1].split('"')[0]
+        picture = np.array(Picture.open(io.BytesIO(base64.b64decode(data))))
+        assert picture.shape == (shown, shown, 3)
+        step = shown // side
+        np.testing.assert_array_equal(picture[::step, ::step].transpose(2, 0, 1), row.numpy())
+
+
+def test_the_hooks_lead_here(images: torch.Tensor) -> None:
+    front, draws, index = Registry().adapters, Draws(0), torch.arange(50)
+    assert torch.equal(front.superimpose(images, images, "image", 0.0, draws), images)
+    assert torch.equal(front.amplify(images, "image", 1.0), images)
+    assert len(list(front.occlude(images, "image", draws))) == 64
+    assert front.augment(images, index, "image", draws, FACTS).shape == images.shape

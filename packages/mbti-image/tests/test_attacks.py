@@ -1,0 +1,66 @@
+"""What holds for every image attack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from mbti_core.contracts.attack import Attack, FitContext, PoisonContext, RowKind
+from mbti_core.data.split import Split
+from mbti_image.attacks.badnets import BadNets
+from mbti_image.attacks.blended import Blended
+from mbti_image.attacks.wanet import WaNet
+
+ATTACKS = [BadNets(), Blended(), WaNet()]
+Contexts = Callable[..., PoisonContext]
+each = pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: type(attack).__name__)
+
+
+@each
+@pytest.mark.parametrize("kind", [RowKind.POISONED, RowKind.COVER], ids=lambda kind: kind.name.lower())
+def test_batch_sizes_agree_and_the_input_stays(
+    attack: Attack[Any],
+    kind: RowKind,
+    split: Split[Any],
+    images: torch.Tensor,
+    fit_context: FitContext,
+    context_of: Contexts,
+) -> None:
+    state = attack.fit(split, fit_context)
+    before = images.clone()
+    whole = attack.poison(images, context_of(split.index, state, kind))
+    assert torch.equal(images, before)
+    assert (whole.dtype, whole.shape) == (torch.uint8, images.shape)
+    assert not torch.equal(whole, images)
+    for size in (1, 7, 50):
+        parts = [
+            attack.poison(part, context_of(index, state, kind))
+            for part, index in zip(images.split(size), split.index.split(size), strict=True)
+        ]
+        assert torch.equal(torch.cat(parts), whole)
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(attack.poison(images[order], context_of(split.index[order], state, kind)), whole[order])
+
+
+@each
+def test_one_seed_gives_the_same_bytes(attack: Attack[Any], split: Split[Any], fit_context: FitContext) -> None:
+    first, second = attack.fit(split, fit_context), attack.fit(split, fit_context)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@each
+def test_chooses_rows_of_their_own(attack: Attack[Any], split: Split[Any], fit_context: FitContext) -> None:
+    chosen = attack.choose(split, 10, fit_context.draws, fit_context.aim)
+    again = attack.choose(split, 10, fit_context.draws, fit_context.aim)
+    assert torch.equal(chosen.poison, again.poison)
+    assert torch.equal(chosen.cover, again.cover)
+    assert len(chosen.poison) == 10
+    assert len(chosen.cover) == (20 if isinstance(attack, WaNet) else 0)
+    rows = torch.cat([chosen.poison, chosen.cover]).tolist()
+    assert len(set(rows)) == len(rows)
+    assert (chosen.poison.diff() > 0).all()
+    assert (chosen.cover.diff() > 0).all()
