@@ -50,8 +50,8 @@ class AC(Defense):
     another reason than its own rows do, so their features form a second, smaller cluster in that class.
 
     The smaller cluster is the poisoned one only while poison is the minority of its class: with C equal classes, an
-    all-to-one attack of ratio r fills a share rC / (1 + rC) of the target's, so with ten classes ``max_share`` is passed
-    above r = 5.4 %, and at 10 % the class is half poison. ``distance`` does not look at sizes.
+    all-to-one attack of ratio r fills a share rC / (1 + rC) of the target's, so with ten classes ``max_share`` is
+    passed above r = 5.4 %, and at 10 % the class is half poison. ``distance`` does not look at sizes.
 
     Attributes:
         dims: Dimensions after PCA, class by class.
