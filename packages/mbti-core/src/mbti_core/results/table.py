@@ -50,6 +50,12 @@ class ResultTable:
 
         return to_markdown(self.panels)
 
+    def html(self) -> str:
+        """Return an HTML fragment of tables, escaped, without styles."""
+        from mbti_core.results.markup import tables_html  # noqa: PLC0415 - jinja2 is not needed by the other forms
+
+        return tables_html(self.panels)
+
     def records(self) -> list[dict[str, Any]]:
         """Return one dict per line: settings, seeds, and numbers; ``_sd`` or ``_low`` and ``_high`` where defined."""
         return [_record(group) for group in self.groups]
