@@ -1,0 +1,186 @@
+"""Checks of a plugin's answers to adapter hooks, on its own modalities."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mbti_core.contracts.model import InputSpec, ModelInfo
+from mbti_core.data.rng import Draws
+from mbti_core.stages.train import hold
+from mbti_core.testing.bench import Bench
+from mbti_core.testing.checks.case import Check, PluginCase, expect
+from mbti_core.testing.compare import form_problem
+from mbti_core.training.subject import Subject
+
+_ADAPTERS = (
+    "feature_layer",
+    "prunable_layers",
+    "input_shape",
+    "trigger_space",
+    "superimpose",
+    "amplify",
+    "occlude",
+    "embedding_layer",
+    "head",
+    "augment",
+    "render",
+    "recipe",
+)
+_BATCH = 8
+
+
+def _implementations(case: PluginCase) -> dict[str, Callable[..., Any]]:
+    """Return the plugin's own implementations of adapter hooks, by name."""
+    plugin = case.registry.pm.get_plugin(case.status.name)
+    found = {}
+    for name in _ADAPTERS:
+        function = getattr(plugin, f"mbti_{name}", None)
+        if function is not None:
+            found[name] = function
+    return found
+
+
+def _modalities(case: PluginCase) -> list[str]:
+    """Return the modalities that the plugin adds."""
+    plugin = case.registry.pm.get_plugin(case.status.name)
+    return [modality.name for modality in getattr(plugin, "mbti_modalities", list)()]
+
+
+def _benches(case: PluginCase) -> Iterator[Bench]:
+    return (case.bench(name) for name in _modalities(case))
+
+
+def _adds_and_answers(hook: str) -> Callable[[PluginCase], bool]:
+    return lambda case: hook in _implementations(case) and bool(_modalities(case))
+
+
+def none_for_foreign_arch(case: PluginCase) -> None:
+    """Every adapter hook answers None for a modality and an architecture that the plugin doesn't know.
+
+    If this fails: begin with ``if modality != "mine": return None`` (or the same with ``info.modality``).
+    """
+    spec = InputSpec((3,), "float32", 0, 1)
+    arguments: dict[str, Any] = {
+        "model": nn.Sequential(nn.Linear(3, 2)),
+        "info": ModelInfo("foreign/net", "foreign", spec, 2),
+        "spec": spec,
+        "x": torch.zeros(2, 3),
+        "other": torch.zeros(2, 3),
+        "index": torch.arange(2),
+        "modality": "foreign",
+        "weight": None,
+        "factor": 2.0,
+        "facts": {},
+        "draws": Draws(0),
+    }
+    for name, function in _implementations(case).items():
+        wanted = inspect.signature(function).parameters
+        answer = function(**{k: v for k, v in arguments.items() if k in wanted})
+        expect(answer is None, f"mbti_{name} gave {type(answer).__name__} for the modality 'foreign'")
+
+
+def _case(bench: Bench) -> tuple[Subject, Any]:
+    """Return an untrained subject and a batch in the form that hooks see."""
+    subject = bench.smallest.fresh(0)
+    subject.model.eval()
+    held = hold(bench.data.parts["test"], subject.model, subject.device, torch.arange(_BATCH)).x
+    return subject, held.take(torch.arange(_BATCH))
+
+
+def _same_answer(subject: Subject, x: Any, y: Any, what: str) -> None:
+    apart = float((subject.logits(x) - subject.logits(y)).abs().max())
+    expect(apart <= 1e-4, f"the model's logits move by up to {apart:g} under {what}")
+
+
+def superimpose_zero_is_identity(case: PluginCase) -> None:
+    """Superposition with weight 0 leaves x as it is; with the default weight it doesn't.
+
+    If this fails: scale the other sample by the weight, and take the default only where the weight is None.
+    """
+    for bench in _benches(case):
+        subject, x = _case(bench)
+        other = bench.data.parts["train"].take(torch.arange(_BATCH))
+        ask = subject.adapters.superimpose
+        _same_answer(subject, x, ask(x, other, bench.name, 0.0, Draws(0)), "weight 0")
+        mixed = ask(x, other, bench.name, None, Draws(0))
+        moved = float((subject.logits(x) - subject.logits(mixed)).abs().max())
+        expect(moved > 0, "the default weight changes nothing")
+
+
+def amplify_one_is_identity(case: PluginCase) -> None:
+    """Amplification by 1 leaves x as it is.
+
+    If this fails: multiply by the factor, and round only what was not whole before.
+    """
+    for bench in _benches(case):
+        subject, x = _case(bench)
+        _same_answer(subject, x, subject.adapters.amplify(x, bench.name, 1.0), "factor 1")
+
+
+def augment_keeps_type_shape_range(case: PluginCase) -> None:
+    """Augmented samples have the type, shape and range of the originals, and repeat by key.
+
+    If this fails: key every draw by ``index``, clip to the range, and leave x itself alone.
+    """
+    for bench in _benches(case):
+        subject, x = _case(bench)
+        index = torch.arange(_BATCH)
+        one, same = (subject.adapters.augment(x, index, bench.name, Draws(0), subject.info.facts) for _ in range(2))
+        problem = form_problem(x, one, bench.data.input)
+        expect(not problem, problem)
+        _same_answer(subject, one, same, "the same draws")
+
+
+def render_gives_one_per_row(case: PluginCase) -> None:
+    """Rendering gives one fragment of HTML per row that stands on its own, each with a caption.
+
+    If this fails: put pictures and sounds into the fragment as ``data:`` URLs.
+    """
+    for bench in _benches(case):
+        subject, x = _case(bench)
+        pages = subject.adapters.render(x, bench.name)
+        expect(len(pages) == _BATCH, f"expected {_BATCH} renderings, got {len(pages)}")
+        for page in pages:
+            expect(bool(page.html and page.caption), "a rendering is empty")
+            outside = any(word in page.html for word in ('src="http', "src='http", "<script"))
+            expect(not outside, "a rendering loads something from outside, or runs a script")
+
+
+def trigger_space_zero_is_identity_and_differentiable(case: PluginCase) -> None:
+    """Lifting without a trigger leaves the logits as they are; with one, every parameter gets a finite gradient.
+
+    If this fails: lift to what the model computes with, and apply the trigger by differentiable operations.
+    """
+    for bench in _benches(case):
+        subject, x = _case(bench)
+        model, adapters = subject.model, subject.adapters
+        space = adapters.trigger_space(model, subject.info, adapters.input_shape(subject.info))
+        lifted = space.lift(model, subject.encode(x))
+        expected = subject.logits(x)
+        apart = float((space.logits(model, lifted).detach() - expected).abs().max())
+        expect(apart <= 1e-4, f"lifting alone moves the logits by up to {apart:g}")
+        params = {name: t.detach().clone().requires_grad_() for name, t in space.initial(Draws(0)).items()}
+        loss = space.logits(model, space.apply(lifted, params)).square().sum() + space.size(params)
+        grads = torch.autograd.grad(loss, list(params.values()), allow_unused=True)
+        _finite_and_used(dict(zip(params, grads, strict=True)))
+
+
+def _finite_and_used(grads: dict[str, Tensor | None]) -> None:
+    for name, grad in grads.items():
+        expect(grad is not None and bool(grad.isfinite().all()), f"the parameter {name!r} has no finite gradient")
+    expect(any(grad is not None and bool(grad.any()) for grad in grads.values()), "every gradient is zero")
+
+
+CHECKS = (
+    Check(none_for_foreign_arch, applies=lambda case: bool(_implementations(case))),
+    Check(superimpose_zero_is_identity, applies=_adds_and_answers("superimpose")),
+    Check(amplify_one_is_identity, applies=_adds_and_answers("amplify")),
+    Check(augment_keeps_type_shape_range, applies=_adds_and_answers("augment")),
+    Check(render_gives_one_per_row, applies=_adds_and_answers("render")),
+    Check(trigger_space_zero_is_identity_and_differentiable, applies=_adds_and_answers("trigger_space")),
+)
