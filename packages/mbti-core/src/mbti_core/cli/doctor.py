@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,12 @@ from mbti_core.cli.options import DataRoot, Json, StoreRoot
 from mbti_core.errors import MbtiError
 from mbti_core.plugins.manager import registry
 
+_FITS: Mapping[str, Callable[[int, int], bool]] = {
+    "torchvision": lambda torch, own: own == torch + 15,  # 0.26 goes with 2.11
+    # 2.11 is the last release; it declares no dependency on torch, and its import raises from 2.15 on.
+    "torchaudio": lambda torch, own: own == torch or (own == 11 and 11 <= torch < 15),
+}
+"""Whether a companion's minor version goes with torch's."""
 OFFLINE_FLAGS = ("MBTI_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
@@ -37,29 +43,24 @@ def doctor(data_root: DataRoot = None, store: StoreRoot = None, json: Json = Fal
     return MbtiError.exit_code if problems else 0
 
 
-def torch_pair_problems(found: dict[str, str]) -> list[str]:
-    """Say where the versions of torch's companions do not fit torch's.
+def torch_pair_problems(found: Mapping[str, str]) -> list[str]:
+    """Say which companions of torch do not fit the torch that is there.
 
-    torchvision 0.N goes with torch 2.(N - 15). torchaudio 2.11 is its last release; it declares no dependency on torch,
-    and its import raises from torch 2.15 on.
+    Args:
+        found: Versions by package.
     """
-    torch = _numbers(found.get("torch", ""))
-    vision, audio = _numbers(found.get("torchvision", "")), _numbers(found.get("torchaudio", ""))
-    problems = []
-    if torch and vision and (torch[0], torch[1] + 15) != (2, vision[1]):
-        problems.append(
-            f"torchvision {found['torchvision']} does not fit torch {found['torch']}: expected 0.{torch[1] + 15}."
-        )
-    if torch and audio and (audio > torch or (audio != torch and (audio < (2, 11) or torch >= (2, 15)))):
-        problems.append(
-            f"torchaudio {found['torchaudio']} does not fit torch {found['torch']}: expected torch 2.11 to 2.14."
-        )
-    return problems
+    torch = _minor(found.get("torch", ""))
+    pairs = [(name, _minor(found.get(name, "")), fits) for name, fits in _FITS.items()]
+    return [
+        f"{name} {found[name]} does not fit torch {found['torch']}."
+        for name, minor, fits in pairs
+        if torch is not None and minor is not None and not fits(torch, minor)
+    ]
 
 
-def _numbers(text: str) -> tuple[int, int] | None:
-    parts = text.split("+")[0].split(".")
-    return (int(parts[0]), int(parts[1])) if len(parts) >= 2 and parts[0].isdigit() and parts[1].isdigit() else None
+def _minor(text: str) -> int | None:
+    parts = text.split(".")
+    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else None
 
 
 def _versions() -> dict[str, str]:
