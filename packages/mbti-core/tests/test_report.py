@@ -107,7 +107,8 @@ def test_says_what_is_needed(tmp_path: Path) -> None:
     assert "<b>bold</b>" in html  # a section's HTML is put in as it is
     assert spec in html
     assert "seeds" in page.words
-    assert "TPR at" not in " ".join(page.words)  # only columns that are shown are explained
+    assert "TPR at" not in html  # only columns that are shown are explained
+    assert page.words.count("ASR") == 2  # once in its table, once explained
 
 
 def test_text_from_data_is_escaped(tmp_path: Path) -> None:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from mbti_core.results.sections import Section
 
 _EXAMPLES = 6
+_HOW_TO_LOOK = (
+    '<p class="gallery-note">Left, a clean test row; right, the same row with the trigger. '
+    "Below, its true label → the label that the attacker wants.</p>"
+)
 
 
 def write_page(plan: Plan, rows: Sequence[Mapping[str, Any]], store: Store, registry: Registry) -> Path:
@@ -52,7 +56,7 @@ def _complete(plan: Plan, store: Store, stage: str) -> list[Node]:
 
 
 def _examples(plan: Plan, store: Store, registry: Registry) -> list[Section]:
-    """Show the first test rows of each attack, clean above triggered."""
+    """Show the first test rows of each attack, clean beside triggered."""
     import torch  # noqa: PLC0415 - only a fresh page needs it
 
     from mbti_core.engine.execute import Work  # noqa: PLC0415 - as above
@@ -81,7 +85,8 @@ def _examples(plan: Plan, store: Store, registry: Registry) -> list[Section]:
             f"{escape(classes[int(triggered.labels[i])])}</figcaption></figure>"
             for i, (clean, bad) in enumerate(zip(*pairs, strict=True))
         ]
-        sections.append(Section(f"Trigger examples: {node.label}", f'<div class="gallery">{"".join(figures)}</div>'))
+        gallery = f'{_HOW_TO_LOOK}<div class="gallery">{"".join(figures)}</div>'
+        sections.append(Section(f"Trigger examples: {node.label}", gallery))
     return sections
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mbti_core.results.columns import PARTS, Column
+from mbti_core.results.columns import Column
 from mbti_core.results.effects import effects_svg
 from mbti_core.results.grouping import NO_DEFENSE, Group
 from mbti_core.results.markup import tables_html, templates
@@ -78,7 +78,7 @@ def _headline(victims: Sequence[Group], defenses: int) -> str:
     if success is None:
         return f"{model}, without an attack."
     floor = victim.mean("benign_asr")
-    beside = f" The benign twin gives it to {_percent(floor)}." if floor else ""
+    beside = f" Its benign twin gives it to {_percent(floor)}." if floor else ""
     return (
         f"{model} under {first.get('attack')}: {_percent(success)} of triggered rows get the attacker's label.{beside}"
     )
@@ -119,6 +119,5 @@ def _percent(value: tuple[float, float | None] | None) -> str:
 
 
 def _explained(table: ResultTable) -> list[Column]:
-    shown = {column.key for panel in table.panels.tables for column in panel.columns}
-    known = dict.fromkeys(column for columns in PARTS.values() for column in columns if column.meaning)
-    return [column for column in known if column.key in shown]
+    shown = [column for panel in table.panels.tables for column in panel.columns if column.meaning]
+    return list({column.heading: column for column in shown}.values())
