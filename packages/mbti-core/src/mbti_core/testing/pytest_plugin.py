@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 
 _GRACE = 2.0  # seconds for a thread that is about to end
-# pytest sets the first in each test, torch the second when the first optimizer of a process is made.
-_NOT_OURS = frozenset({"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR"})
+# pytest sets the first in each test, torch the second when the first optimizer of a process is made, scikit-learn the
+# others when it is first imported.
+_NOT_OURS = frozenset({"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"})
 
 
 @pytest.fixture(autouse=True)

@@ -59,6 +59,8 @@ def conformance(
     import pytest  # noqa: PLC0415 - no dependency of the core
 
     from mbti_core.testing import planning  # noqa: PLC0415 - imports torch
+    from mbti_core.testing.bench import NotApplicableError  # noqa: PLC0415 - imports torch
+    from mbti_core.testing.checks.case import CheckFailedError  # noqa: PLC0415 - imports torch
 
     planned = planning.plan_checks(plugin, golden, registry)
     expected = dict(xfail or {})
@@ -72,11 +74,15 @@ def conformance(
 
     @pytest.mark.parametrize("check", parameters)
     def test_conformance(check: Planned) -> None:
-        result = planning.run_check(check)
-        if result.status == "skipped":
-            pytest.skip(result.message)
-        if result.status == "failed":
-            pytest.fail(result.message, pytrace=False)
+        try:
+            check.run()
+        except NotApplicableError as reason:
+            pytest.skip(str(reason))
+        except CheckFailedError as error:
+            pytest.fail(f"{check.id}: {error}\n  {check.advice}", pytrace=False)
+        except Exception as error:
+            error.add_note(check.advice)
+            raise
 
     return test_conformance
 

@@ -104,10 +104,11 @@ def superimpose_zero_is_identity(case: PluginCase) -> None:
     """
     for bench in _benches(case):
         subject, x = _case(bench)
-        other = bench.data.parts["train"].take(torch.arange(_BATCH))
+        index = torch.arange(_BATCH)
+        other = bench.data.parts["train"].take(index)
         ask = subject.adapters.superimpose
-        _same_answer(subject, x, ask(x, other, bench.name, 0.0, Draws(0)), "weight 0")
-        mixed = ask(x, other, bench.name, None, Draws(0))
+        _same_answer(subject, x, ask(x, other, index, bench.name, 0.0, Draws(0)), "weight 0")
+        mixed = ask(x, other, index, bench.name, None, Draws(0))
         moved = float((subject.logits(x) - subject.logits(mixed)).abs().max())
         expect(moved > 0, "the default weight changes nothing")
 

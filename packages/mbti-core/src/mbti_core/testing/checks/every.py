@@ -58,7 +58,10 @@ def loads(case: Case) -> None:
     if base is None:
         expect(callable(target) and not inspect.isclass(target), f"expected a function, got {target!r}")
     else:
-        expect(inspect.isclass(target) and issubclass(target, base), f"expected a {base.__name__}, got {target!r}")
+        expect(
+            inspect.isclass(target) and issubclass(target, base),
+            f"expected a subclass of {base.__name__}, got {target!r}",
+        )
         expect(not inspect.isabstract(target), f"{target.__name__} leaves abstract: {_abstract(target)}")
 
 
