@@ -101,7 +101,7 @@ def test_renders_what_is_there(side: int, shown: int) -> None:
 
 def test_the_hooks_lead_here(images: torch.Tensor) -> None:
     front, draws, index = Registry().adapters, Draws(0), torch.arange(50)
-    assert torch.equal(front.superimpose(images, images, "image", 0.0, draws), images)
+    assert torch.equal(front.superimpose(images, images, index, "image", 0.0, draws), images)
     assert torch.equal(front.amplify(images, "image", 1.0), images)
     assert len(list(front.occlude(images, "image", draws))) == 64
     assert front.augment(images, index, "image", draws, FACTS).shape == images.shape

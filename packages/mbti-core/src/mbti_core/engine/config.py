@@ -132,6 +132,8 @@ class Experiment:
     train: TrainConfig
     defenses: tuple[Choice, ...]
     seeds: Seeds
+    variant: str = ""
+    """What a grid varied here, as text, apart from what a table's own columns show."""
 
 
 @cache

@@ -271,6 +271,16 @@ class _Planner:
             given["triggered"] = inputs["triggered"]
         return self.plan.add("defend", f"{defense.name} on the {on}", payload, given, self.settings(defense=defense))
 
+    def _distinct(self, defense: Choice | None) -> str:
+        """Return a defense's settings as text where the spec lists it more than once."""
+        if defense is None or sum(d.name == defense.name for d in self.e.defenses) < 2:
+            return ""
+        said = {
+            **defense.settings.model_dump(exclude_defaults=True),
+            **defense.options.model_dump(exclude_defaults=True),
+        }
+        return ", ".join(f"{name}={value}" for name, value in said.items()) or "defaults"
+
     def about(self, defense: str, subject: Node, choice: Choice | None = None) -> Json:
         """Return what a row says before it is measured."""
         e = self.e
@@ -290,6 +300,7 @@ class _Planner:
             "seed": e.seeds.label(),
             "precision": choose_precision(e.train.precision, e.model.registered.component.traits, self.plan.device),
             "defense": defense,
+            "variant": ", ".join(filter(None, (e.variant, self._distinct(choice)))) or None,
             "adapted": adapted,
             "subject": subject.ref,
         }

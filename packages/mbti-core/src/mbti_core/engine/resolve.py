@@ -6,6 +6,7 @@ import copy
 import itertools
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,19 @@ from mbti_core.engine.problems import Problem, SpecError, Where, problems_of
 from mbti_core.errors import UnknownComponentError, near_names
 from mbti_core.plugins.manager import Registry
 
+COLUMNS = {
+    "dataset",
+    "dataset.name",
+    "dataset.train",
+    "attack",
+    "attack.name",
+    "attack.ratio",
+    "attack.target",
+    "model",
+    "model.name",
+    "train.epochs",
+}
+"""What a row says anyhow, so that a grid over it needs no further words."""
 KEYS = ("schema", "name", "modality", "seeds", "dataset", "noise", "attack", "model", "train", "defenses", "grid")
 
 
@@ -53,7 +67,8 @@ def resolve(raw: Mapping[str, Any], registry: Registry) -> list[Experiment]:
         template = found.experiment()
         if found.problems or template is None:
             raise SpecError(list(dict.fromkeys(found.problems)))
-        experiments += [_seeded(template, seeds) for seeds in found.seeds()]
+        variant = ", ".join(f"{_dotted(path)}={_at(point, path)}" for path in varied if _dotted(path) not in COLUMNS)
+        experiments += [replace(template, seeds=seeds, variant=variant) for seeds in found.seeds()]
     return experiments
 
 
@@ -105,10 +120,14 @@ def _put(point: dict[str, Any], path: Where, value: Any) -> None:
     at[path[-1]] = value
 
 
-def _seeded(template: Experiment, seeds: Seeds) -> Experiment:
-    from dataclasses import replace  # noqa: PLC0415 - shadows nothing at module level
+def _dotted(path: Where) -> str:
+    return ".".join(map(str, path))
 
-    return replace(template, seeds=seeds)
+
+def _at(point: Any, path: Where) -> Any:
+    for part in path:
+        point = point[part]
+    return point
 
 
 class _Resolver:

@@ -65,9 +65,11 @@ class Adapters:
         answer = self.hook.mbti_trigger_space(model=model, info=info, spec=spec)
         return self._need(answer, (object,), "mbti_trigger_space", info.arch)
 
-    def superimpose(self, x: Any, other: Any, modality: str, weight: float | None, draws: Draws) -> Any:
+    def superimpose(self, x: Any, other: Any, index: Tensor, modality: str, weight: float | None, draws: Draws) -> Any:
         """Lay ``other`` over ``x``, row by row."""
-        answer = self.hook.mbti_superimpose(x=x, other=other, modality=modality, weight=weight, draws=draws)
+        answer = self.hook.mbti_superimpose(
+            x=x, other=other, index=index, modality=modality, weight=weight, draws=draws
+        )
         return self._need(answer, (object,), "mbti_superimpose", modality)
 
     def amplify(self, x: Any, modality: str, factor: float) -> Any:

@@ -165,7 +165,7 @@ def mbti_trigger_space(model: nn.Module, info: ModelInfo, spec: InputSpec) -> Tr
 
 
 @hookspec(firstresult=True)
-def mbti_superimpose(x: Any, other: Any, modality: str, weight: float | None, draws: Draws) -> Any | None:
+def mbti_superimpose(x: Any, other: Any, index: Any, modality: str, weight: float | None, draws: Draws) -> Any | None:
     """Lay clean samples over x.
 
     Called by STRIP. None means "not mine".
@@ -173,6 +173,7 @@ def mbti_superimpose(x: Any, other: Any, modality: str, weight: float | None, dr
     Args:
         x: Batch (B, ...) in storage form.
         other: Clean batch (B, ...) in storage form, one per row of ``x``.
+        index: (B,) int64 stable ids of the pairs, which key every draw.
         modality: Name of the modality.
         weight: Strength; 0 returns x, None takes the modality's own default.
         draws: Keyed randomness, for modalities that choose places.

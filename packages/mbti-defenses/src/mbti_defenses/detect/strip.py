@@ -98,7 +98,8 @@ class STRIP(Defense):
         for pair in batches(torch.arange(n * count), PAIRS):
             x = data.x.take(pair // count)
             other = pool.x.take(drawn[pair % count])
-            mixed = ctx.adapters.superimpose(x, other, ctx.info.modality, self.weight, mixing)
+            index = data.index[pair // count] * count + pair % count
+            mixed = ctx.adapters.superimpose(x, other, index, ctx.info.modality, self.weight, mixing)
             log_p = subject.logits(mixed).log_softmax(1)  # (B, C)
             parts.append(-(log_p.exp() * log_p).sum(1))
         return torch.cat(parts).view(n, count).mean(1).cpu() if n else torch.zeros(0)
