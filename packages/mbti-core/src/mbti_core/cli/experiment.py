@@ -78,10 +78,8 @@ def run(asked: Asked, options: RunOptions) -> int:
             results = run_planned(plan, options, registry(), listener, report=asked.report)
     except KeyboardInterrupt:
         done = len(plan.nodes) - len(needed(plan, store))
-        print_error(
-            f"interrupted: {done} of {len(plan.nodes)} stages are complete, and stay in {options.store}.",
-            "Run the same command again to go on.",
-        )
+        complete = f"{done} of {len(plan.nodes)} stages are complete and stay in {options.store}"
+        say(f"interrupted: {complete}; the same command goes on from there.")
         return INTERRUPTED
     _show(results, json=asked.json)
     for failure in results.failures:

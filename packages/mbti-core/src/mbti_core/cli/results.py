@@ -35,7 +35,7 @@ def results(
     if json:
         print_json({"rows": rows})
     elif not rows:
-        say(f"No results{' with that' if where else ''} in {root}. {'' if where else 'mbti run makes some.'}".strip())
+        say(f"No results with that in {root}." if where else f"No results in {root}. 'mbti run' makes some.")
     elif csv is None and parquet is None:
         console().print(ResultTable(rows).rich())
 
