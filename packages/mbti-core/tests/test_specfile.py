@@ -200,6 +200,8 @@ def test_overrides_are_laid_over_the_spec_and_named_in_errors(reg: Registry, run
     assert spec.raw["train"] == {"lr": 0.01, "augment": "no", "epochs": 2}
     assert spec.where(("attack", "size")) == "--set attack.size"
     assert spec.where(("attack", "ratio")) == "run.yaml:5"
+    assert spec.where(("attack",)) == "run.yaml:3"
+    assert load_spec(run_yaml, reg, [parse_set("atack.size=1")]).where(("atack",)) == "--set atack.size"
     assert spec.where(("defenses", 1, "share")) == "--set defenses.prune.share"
 
 

@@ -134,7 +134,8 @@ def _show(results: Results, *, json: bool) -> None:
         report = str(results.report) if results.report else None
         print_json({"rows": list(results.rows), "failures": failures, "report": report})
         return
-    console().print(results.table().rich())
+    if any(row["status"] in ("ok", "unsupported") for row in results.rows):
+        console().print(results.table().rich())
     if results.report:
         console().print(f"Report: {results.report}", soft_wrap=True)
 

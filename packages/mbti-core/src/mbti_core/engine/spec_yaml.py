@@ -82,13 +82,16 @@ def _place(node: Any, key: Any, place: str) -> str:
     return f"{re.sub(r':[0-9]+$', '', place)}:{lines[key][0] + 1}" if lines and key in lines else place
 
 
-def line_of(tree: Any, path: Sequence[str | int]) -> int:
-    """Find the line, from 1, that a path stands on; where a part is missing, the line of what should hold it."""
+def line_of(tree: Any, path: Sequence[str | int]) -> tuple[int, bool]:
+    """Find the line, from 1, that a path stands on, and whether it is there.
+
+    Where a part is missing, the line is that of what should hold it.
+    """
     node, line = tree, 1
     for part in path:
         inside = isinstance(node, CommentedMap) or (isinstance(node, CommentedSeq) and isinstance(part, int))
         if not inside or part not in (node.lc.data or ()):
-            break
+            return line, False
         line = node.lc.data[part][0] + 1
         node = node[part]
-    return line
+    return line, True

@@ -40,7 +40,11 @@ class SpecFile:
         for end in range(len(path), 0, -1):
             if label := self.overridden.get(tuple(path[:end])):
                 return label
-        return self.source if self.tree is None else f"{self.source}:{line_of(self.tree, path)}"
+        line, there = line_of(self.tree, path)
+        made = [label for at, label in self.overridden.items() if at[: len(path)] == tuple(path)]
+        if made and not there:  # 'atack' is in no file where '--set atack.size' made it
+            return made[0]
+        return self.source if self.tree is None else f"{self.source}:{line}"
 
     def with_override(self, override: Override) -> SpecFile:
         """Return the spec with one more value from the command line.
