@@ -61,6 +61,10 @@ def load_checkpoint(
         module.load_state_dict(load_file(newest / f"{name}.safetensors"))
     state = json.loads((newest / "state.json").read_text(encoding="utf-8"))
     optimizer.load_state_dict(_unflatten(load_file(newest / "optimizer.safetensors"), state["optimizer"]))
+    for parameter, slots in optimizer.state.items():
+        for name, value in slots.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                slots[name] = torch.empty_like(parameter).copy_(value)  # in the parameter's layout, or steps are slower
     return found[-1], state["history"]
 
 
