@@ -33,8 +33,8 @@ _CENTERS = torch.tensor([[3.0, 3.0], [3.0, 8.0], [8.0, 3.0], [8.0, 8.0]])
 
 
 def to_float(x: Tensor) -> Tensor:
-    """Return (B, 1, 12, 12) float32 in [0, 1]."""
-    return x.float() / 255
+    """Return (B, 1, 12, 12) float32 in [0, 1]; floats are in that range already."""
+    return x if x.is_floating_point() else x.float() / 255
 
 
 def modality() -> DenseModality:
