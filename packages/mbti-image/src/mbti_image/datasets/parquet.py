@@ -1,9 +1,10 @@
-"""Encoded pictures and their labels in the public hub's parquet files, read row group by row group."""
+"""Encoded pictures and their labels in the public hub's parquet files, read forward a little at a time."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,12 @@ from mbti_core.errors import DataFormatError
 from mbti_image.files import reading
 from mbti_image.sample import Image
 
-_WHAT = "a whole parquet file"
 Array = np.ndarray[Any, np.dtype[Any]]
+_ENCODED = 512  # pictures in memory at a time: a row group may hold a whole data set
 
 
 class ParquetImages:
     """One part of a data set: columns ``img`` (struct of bytes and path) and ``label``, over one or more files.
-
-    Only the row group at hand is in memory, and its pictures are encoded; a batch is decoded when it is read.
 
     Args:
         files: The part's files, in order.
@@ -48,7 +47,7 @@ class ParquetImages:
             sizes += counts
             labels.append(y)
         self._starts = [0, *accumulate(sizes)]
-        self._held: tuple[int, Any] = (-1, None)
+        self._open: tuple[int, _Encoded] | None = None
         self.y: Array = np.concatenate(labels)
 
     def read(self, rows: Array) -> Image:
@@ -60,23 +59,12 @@ class ParquetImages:
         pictures = torch.empty(len(rows), *self._shape, dtype=torch.uint8)
         for at, row in enumerate(rows.tolist()):
             group = bisect_right(self._starts, row) - 1
-            file, _, first = self._groups[group]
+            file, number, first = self._groups[group]
+            if self._open is None or self._open[0] != group:
+                self._open = (group, _Encoded(file, number))
             within = row - self._starts[group]
-            pictures[at] = self._decoded(self._column(group)[within].as_py(), f"{file}: row {first + within}")
+            pictures[at] = self._decoded(self._open[1].at(within), f"{file}: row {first + within}")
         return pictures
-
-    def _column(self, group: int) -> Any:
-        """Return the encoded pictures of a row group; the last one used stays in memory."""
-        if self._held[0] != group:
-            import pyarrow as pa  # noqa: PLC0415 - a run whose data is prepared does without
-            import pyarrow.parquet as pq  # noqa: PLC0415 - as above
-
-            file, number, _ = self._groups[group]
-            self._held = (-1, None)  # frees the last one before the next is read
-            with reading(file, _WHAT, (pa.ArrowException, OSError)), pq.ParquetFile(file) as opened:
-                struct = opened.read_row_group(number, columns=["img"]).column("img").combine_chunks()
-            self._held = (group, struct.field("bytes"))
-        return self._held[1]
 
     def _decoded(self, encoded: bytes | None, where: str) -> Tensor:
         try:
@@ -95,24 +83,48 @@ class ParquetImages:
         return picture
 
 
+class _Encoded:
+    """The encoded pictures of one row group: going forward is cheap, going back starts over."""
+
+    def __init__(self, file: Path, group: int) -> None:
+        self._file, self._group = file, group
+        self._rewind()
+
+    def _rewind(self) -> None:
+        import pyarrow.parquet as pq  # noqa: PLC0415 - a run whose data is prepared does without
+
+        self._first: int = 0
+        self._column: Any = ()
+        with _parquet(self._file):
+            opened = pq.ParquetFile(self._file)
+            self._batches = opened.iter_batches(_ENCODED, row_groups=[self._group], columns=["img.bytes"])
+
+    def at(self, row: int) -> bytes | None:
+        """Return the encoded picture at a row of the group."""
+        if row < self._first:
+            self._rewind()
+        while row >= self._first + len(self._column):
+            self._first += len(self._column)
+            with _parquet(self._file):
+                (self._column,) = next(self._batches).column("img").flatten()
+        encoded: bytes | None = self._column[row - self._first].as_py()
+        return encoded
+
+
+def _parquet(file: Path) -> AbstractContextManager[None]:
+    import pyarrow as pa  # noqa: PLC0415 - a run whose data is prepared does without
+
+    return reading(file, "a whole parquet file", (pa.ArrowException, OSError))
+
+
 def _labels(file: Path, classes: int) -> tuple[list[int], Array]:
     """Check a file's columns; return its rows per row group and its labels (n,) int64."""
-    import pyarrow as pa  # noqa: PLC0415 - a run whose data is prepared does without
-    import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+    import pyarrow.parquet as pq  # noqa: PLC0415 - a run whose data is prepared does without
 
-    with reading(file, _WHAT, (pa.ArrowException, OSError)), pq.ParquetFile(file) as opened:
-        schema, meta = opened.schema_arrow, opened.metadata
-        if not {"img", "label"} <= set(schema.names):
-            found = ", ".join(schema.names)
-            raise DataFormatError(f"{file}: expected the columns img, label; found {found}.", "Check the data root.")
-        image, label = schema.field("img").type, schema.field("label").type
-        if not (pa.types.is_struct(image) and image.get_field_index("bytes") >= 0 and pa.types.is_integer(label)):
-            raise DataFormatError(
-                f"{file}: expected img as a struct with bytes and label as integers; found {image} and {label}.",
-                "Check the data root.",
-            )
+    with _parquet(file), pq.ParquetFile(file) as opened:
+        _check_columns(file, opened.schema_arrow)
         y = opened.read(columns=["label"]).column("label").fill_null(-1).to_numpy().astype(np.int64)
-        counts = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
+        counts = [opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups)]
     wrong = np.flatnonzero((y < 0) | (y >= classes))
     if len(wrong):
         raise DataFormatError(
@@ -120,3 +132,17 @@ def _labels(file: Path, classes: int) -> tuple[list[int], Array]:
             "Copy or download the file again.",
         )
     return counts, y
+
+
+def _check_columns(file: Path, schema: Any) -> None:
+    import pyarrow as pa  # noqa: PLC0415 - a run whose data is prepared does without
+
+    if not {"img", "label"} <= set(schema.names):
+        found = ", ".join(schema.names)
+        raise DataFormatError(f"{file}: expected the columns img, label; found {found}.", "Check the data root.")
+    image, label = schema.field("img").type, schema.field("label").type
+    if not (pa.types.is_struct(image) and image.get_field_index("bytes") >= 0 and pa.types.is_integer(label)):
+        raise DataFormatError(
+            f"{file}: expected img as a struct with bytes and label as integers; found {image} and {label}.",
+            "Check the data root.",
+        )
