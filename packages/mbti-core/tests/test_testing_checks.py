@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable
 from types import ModuleType
@@ -11,13 +12,15 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from mbti_core.contracts.attack import Attack, PoisonContext, Selection
+from mbti_core.contracts.attack import Attack, PoisonContext, Selection, TrainingAttack, WeightAttack
 from mbti_core.contracts.component import Component
 from mbti_core.contracts.dataset import Records
 from mbti_core.contracts.defense import Defense, DefenseContext, DefenseOutcome, DefenseView, Verdict
 from mbti_core.contracts.model import FeatureTap, ModelInfo, PrunableLayer, Rendering
 from mbti_core.contracts.noise import Noise
+from mbti_core.data.rng import Draws
 from mbti_core.errors import DataUnavailableError, NotSupportedError
 from mbti_core.plugins.hookspecs import hookimpl
 from mbti_core.plugins.manager import Registry
@@ -410,3 +413,78 @@ def test_what_a_method_refuses_is_skipped_with_its_reason() -> None:
     assert found["toy/bad-returns_new_module"].status == "skipped"
     assert found["toy/bad-returns_new_module"].message == "it needs attention heads; there are none."
     assert found["toy/bad-unsupported_is_declared"].status == "passed"
+
+
+class Implant(WeightAttack[Tensor]):
+    """Tunes a copy of the model on stamped rows."""
+
+    def poison(self, x: Tensor, ctx: PoisonContext) -> Tensor:
+        return toy.stamp(x, 2, 255)
+
+    def implant(self, model: nn.Module, split: Any, ctx: Any) -> nn.Module:
+        rows = torch.arange(0, len(split), 2)
+        x, y = split.take(rows), split.labels[rows]
+        both = torch.cat([toy.to_float(x), toy.to_float(toy.stamp(x, 2, 255))])
+        labels = torch.cat([y, self.goal(y, ctx.aim)])
+        made = copy.deepcopy(model).train()
+        optimizer = torch.optim.Adam(made.parameters(), lr=0.01)
+        for _ in range(30):
+            optimizer.zero_grad()
+            functional.cross_entropy(made(both), labels).backward()
+            optimizer.step()
+        return made.eval()
+
+
+class Beside(TrainingAttack[Tensor]):
+    """Trains a pattern beside the model, and stamps it at test time."""
+
+    def start(self, model: nn.Module, ctx: Any) -> nn.Module:
+        made = nn.Module()
+        made.register_parameter("pattern", nn.Parameter(torch.zeros(3, 3)))
+        return made
+
+    def step(self, batch: Any, ctx: Any) -> Tensor:
+        member = ctx.draws.stream("members", batch.epoch).uniform(batch.index) < ctx.ratio
+        x = torch.where(member[:, None, None, None], self.stamped(batch.x, ctx.beside.pattern), batch.x / 255)
+        y = torch.where(member, self.goal(batch.y, ctx.aim), batch.y)
+        return functional.cross_entropy(ctx.forward(x, batch.index, batch.epoch), y)
+
+    def stamped(self, x: Tensor, pattern: Tensor) -> Tensor:
+        y = x / 255
+        y[..., -3:, -3:] = pattern.sigmoid() * 0.5 + 0.5
+        return y
+
+    def poison(self, x: Tensor, ctx: PoisonContext) -> Tensor:
+        return (255 * self.stamped(x, ctx.state["beside.pattern"])).round().to(torch.uint8)
+
+
+class Kept(toy.Blobs):
+    """Blobs that lie in a file, as a data set should."""
+
+    def files(self, root: Any) -> Any:
+        if not (root / "blobs.npy").exists():
+            raise DataUnavailableError(f"blobs.npy is not in {root}.", "Write it with fixture.")
+        return [root / "blobs.npy"]
+
+    def fixture(self, root: Any) -> None:
+        np.save(root / "blobs.npy", toy.blobs(torch.arange(80), Draws(1)).numpy())
+
+    def load(self, part: Any, root: Any) -> Any:
+        (file,) = self.files(root)
+        rows = {"train": slice(0, 40), "test": slice(40, 60), "validation": slice(60, 80)}[part]
+        x = np.load(file)[rows]
+        return Records(np.arange(len(x)) % 4, lambda at: torch.from_numpy(x[at]))
+
+
+@pytest.mark.learn
+@pytest.mark.parametrize(
+    ("kind", "target", "traits"),
+    [("attack", "Implant", ()), ("attack", "Beside", ("trains", "trains_trigger")), ("dataset", "Kept", ())],
+)
+def test_what_keeps_its_promises_passes(kind: str, target: str, traits: tuple[str, ...]) -> None:
+    registry = Registry(points=[], blocked=frozenset())
+    registry.register(toy_plugin, "toy")
+    registry.register(plugin(kind, target, traits), "good")
+    found = [r for r in run_checks("good", registry=registry) if "importable" not in r.id]
+    assert [r.message for r in found if r.status != "passed"] == []
+    assert len(found) >= 9
