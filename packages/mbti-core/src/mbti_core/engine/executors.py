@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from typing import Any
@@ -24,8 +25,11 @@ class SerialExecutor(Executor):
 
 
 def processes(workers: int) -> Executor:
-    """Return a pool of fresh processes: a fork would inherit torch's threads."""
-    return ProcessPoolExecutor(max(1, workers), mp_context=multiprocessing.get_context("spawn"))
+    """Return a pool of fresh processes: a fork would inherit torch's threads. Ctrl-C ends them without a word."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(
+        max(1, workers), mp_context=context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL)
+    )
 
 
 BUILT_IN: Mapping[str, ExecutorFactory] = {"serial": lambda _workers: SerialExecutor(), "processes": processes}
