@@ -1,6 +1,6 @@
 """Every code block of the README and of the docs runs, page by page, in an empty folder.
 
-A block with ``title="x.py"`` is a file that the reader writes. ``<!-- not run: reason -->`` before a block leaves it out.
+A block with ``title="x.py"`` is a file that the reader writes; ``<!-- not run: reason -->`` leaves the next one out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sklearn.cluster  # noqa: F401 - its import draws from Python's generator, and a page would be blamed
 
 from mbti_core.cli import main
 from mbti_core.engine.specfile import load_spec
@@ -26,7 +27,7 @@ _FENCE = re.compile(
     r'^(?:<!-- not run: (?P<why>.*?) -->\n+)?```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<code>.*?)^```$',
     re.MULTILINE | re.DOTALL,
 )
-# Commands that CI runs itself, word for word.
+# Commands that CI runs itself, and one that changes the clone's git hooks.
 ELSEWHERE = (
     "pip install uv",
     "uv sync",
@@ -35,6 +36,7 @@ ELSEWHERE = (
     "uv run mypy",
     "uv run lint-imports",
     "bash .ci/run",
+    "uv run prek install",
 )
 _READ_ONLY = {"text", "console"}
 
