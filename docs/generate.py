@@ -124,6 +124,21 @@ def component_pages() -> Iterator[tuple[str, str]]:
         for found_one in found:
             yield f"components/{kind}/{_file(found_one)}", component_page(found_one)
     yield "components/index.md", "\n\n".join(index) + "\n"
+    yield "components/deviations.md", deviations_page()
+
+
+def deviations_page() -> str:
+    """Return what every component does otherwise than its source."""
+    parts = [
+        "# Deviations of the components",
+        "Each difference from the paper or its code, as the component states it.",
+    ]
+    for r in registry().components():
+        source = r.component.source
+        if source and source.deviations:
+            parts += [f"## {r.component.id}", f"From {source.authors.split(',')[0]} et al., {source.year}."]
+            parts.append("\n".join(f"- {d}" for d in source.deviations))
+    return "\n\n".join(parts) + "\n"
 
 
 def _file(registered: Registered) -> str:
