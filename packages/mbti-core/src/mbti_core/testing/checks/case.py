@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -73,7 +72,7 @@ class Check:
     @property
     def advice(self) -> str:
         """What to do if it fails: the docstring's last part."""
-        return inspect.cleandoc(self.function.__doc__ or "").partition("If this fails:")[2].strip()
+        return " ".join((self.function.__doc__ or "").partition("If this fails:")[2].split())
 
 
 def expect(condition: bool, found: str) -> None:
