@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import rich.style  # noqa: F401 - draws from Python's global generator when it is imported, which a test must not
 
+from mbti_core import run
 from mbti_core.plugins.manager import Registry
 from mbti_image import plugin
 
@@ -39,3 +42,14 @@ def test_the_built_in_experiment_names_what_exists() -> None:
     spec, registry = experiment["spec"], Registry()
     for kind in ("dataset", "attack", "model"):
         assert registry.find(kind, spec[kind]["name"], "image").component.modality == "image"
+
+
+@pytest.mark.learn
+def test_the_built_in_experiment_works(tmp_path: Path) -> None:
+    (experiment,) = plugin.mbti_specs()
+    spec = {**experiment["spec"], "defenses": []}
+    (row,) = run(spec, store=tmp_path / "runs", threads=1).rows
+    assert row["clean_accuracy"] >= 0.95
+    assert row["asr"] >= 0.95
+    assert row["benign_accuracy"] >= 0.95
+    assert row["benign_asr"] <= 0.05
