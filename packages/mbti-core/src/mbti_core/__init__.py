@@ -1,24 +1,31 @@
-"""Stages, hooks, store, training and command line of BackdoorMBTI: the names that plugins and notebooks use."""
+"""Stages, hooks, store, training and command line of BackdoorMBTI: the names that plugins and notebooks use.
 
-from mbti_core.api import Results, run
-from mbti_core.contracts.attack import (
-    Aim,
-    Attack,
-    FitContext,
-    PoisonContext,
-    RowKind,
-    Selection,
-    TrainingAttack,
-    WeightAttack,
-)
-from mbti_core.contracts.component import Component, Source
-from mbti_core.contracts.dataset import Card, DatasetSource, Records
-from mbti_core.contracts.defense import Defense, DefenseContext, DefenseOutcome, DefenseView, Verdict
-from mbti_core.contracts.modality import Modality
-from mbti_core.contracts.model import FeatureTap, InputSpec, ModelInfo, PrunableLayer, Recipe, Rendering
-from mbti_core.contracts.noise import Noise, NoiseContext
-from mbti_core.errors import MbtiError, NotSupportedError
-from mbti_core.plugins.hookspecs import hookimpl
+Each name is imported when it is first asked for, so that a command starts without what it does not need.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mbti_core.api import Results, run
+    from mbti_core.contracts.attack import (
+        Aim,
+        Attack,
+        FitContext,
+        PoisonContext,
+        RowKind,
+        Selection,
+        TrainingAttack,
+        WeightAttack,
+    )
+    from mbti_core.contracts.component import Component, Source
+    from mbti_core.contracts.dataset import Card, DatasetSource, Records
+    from mbti_core.contracts.defense import Defense, DefenseContext, DefenseOutcome, DefenseView, Verdict
+    from mbti_core.contracts.modality import Modality
+    from mbti_core.contracts.model import FeatureTap, InputSpec, ModelInfo, PrunableLayer, Recipe, Rendering
+    from mbti_core.contracts.noise import Noise, NoiseContext
+    from mbti_core.errors import MbtiError, NotSupportedError
+    from mbti_core.plugins.hookspecs import hookimpl
 
 __all__ = [
     "run",
@@ -54,3 +61,33 @@ __all__ = [
     "MbtiError",
     "NotSupportedError",
 ]
+
+_HOMES = {
+    "mbti_core.api": ("Results", "run"),
+    "mbti_core.contracts.attack": (
+        "Aim",
+        "Attack",
+        "FitContext",
+        "PoisonContext",
+        "RowKind",
+        "Selection",
+        "TrainingAttack",
+        "WeightAttack",
+    ),
+    "mbti_core.contracts.component": ("Component", "Source"),
+    "mbti_core.contracts.dataset": ("Card", "DatasetSource", "Records"),
+    "mbti_core.contracts.defense": ("Defense", "DefenseContext", "DefenseOutcome", "DefenseView", "Verdict"),
+    "mbti_core.contracts.modality": ("Modality",),
+    "mbti_core.contracts.model": ("FeatureTap", "InputSpec", "ModelInfo", "PrunableLayer", "Recipe", "Rendering"),
+    "mbti_core.contracts.noise": ("Noise", "NoiseContext"),
+    "mbti_core.errors": ("MbtiError", "NotSupportedError"),
+    "mbti_core.plugins.hookspecs": ("hookimpl",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'mbti_core' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

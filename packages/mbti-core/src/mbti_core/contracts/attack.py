@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-from mbti_core.contracts.component import Settings
+from mbti_core.contracts.settings import Settings
 
 if TYPE_CHECKING:
     import torch

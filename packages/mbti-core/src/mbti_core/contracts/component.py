@@ -1,4 +1,4 @@
-"""What a plugin registers: a line of data per component, and the settings class behind it."""
+"""What a plugin registers: a line of data per component."""
 
 from __future__ import annotations
 
@@ -6,17 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 Kind = Literal["attack", "defense", "dataset", "model", "noise", "metric"]
 KINDS: tuple[Kind, ...] = ("dataset", "noise", "attack", "model", "defense", "metric")
 _ID = re.compile(r"[a-z0-9]+/[a-z0-9][a-z0-9_\-]*")
-
-
-class Settings(BaseModel):
-    """Base of every settings class: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from mbti_core.contracts.component import Settings
+from mbti_core.contracts.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np

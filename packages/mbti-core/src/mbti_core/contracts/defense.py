@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from mbti_core.contracts.component import Settings
+from mbti_core.contracts.settings import Settings
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 
-from mbti_core.contracts.component import Settings
+from mbti_core.contracts.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor

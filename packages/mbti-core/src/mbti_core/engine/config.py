@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
-from mbti_core.contracts.component import Settings
+from mbti_core.contracts.settings import Settings
 from mbti_core.data.fileref import FileRef
 
 if TYPE_CHECKING:

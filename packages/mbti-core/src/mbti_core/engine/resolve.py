@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mbti_core.contracts.component import Settings
+from mbti_core.contracts.settings import Settings
 from mbti_core.engine.config import (
     OPTIONS,
     SPEC_SCHEMA,

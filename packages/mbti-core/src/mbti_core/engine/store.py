@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock
+from typing import TYPE_CHECKING, Any
 
 from mbti_core.errors import ArtifactError, StoreError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 SCHEMA = 1
 CHECKPOINT = "checkpoint-"
@@ -118,11 +119,16 @@ class Store:
                 f"The store {self.root} cannot be written: {error.strerror}.", "Choose another folder with --store."
             ) from error
 
+    def _file_lock(self, stage: str, key: str) -> FileLock:
+        from filelock import FileLock  # noqa: PLC0415 - listings of the store lock nothing
+
+        return FileLock(self.root / ".locks" / f"{stage}-{key}.lock")
+
     @contextmanager
     def lock(self, stage: str, key: str) -> Iterator[None]:
         """Hold an artifact's lock; the system lets go of it when the process dies."""
         self.prepare()
-        with FileLock(self.root / ".locks" / f"{stage}-{key}.lock"):
+        with self._file_lock(stage, key):
             yield
 
     def build(self, stage: str, key: str, facts: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]) -> bool:
@@ -233,7 +239,7 @@ class Store:
         return garbage
 
     def _in_progress(self, part: Path) -> bool:
-        lock = FileLock(self.root / ".locks" / f"{part.parent.parent.name}-{part.name.removeprefix('.part-')}.lock")
+        lock = self._file_lock(part.parent.parent.name, part.name.removeprefix(".part-"))
         try:
             with lock.acquire(timeout=0):
                 return False

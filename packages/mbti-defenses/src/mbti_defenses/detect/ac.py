@@ -8,10 +8,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 import torch
 from pydantic import Field, PositiveInt
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
-from sklearn.metrics import silhouette_score
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from mbti_core.contracts.defense import Defense, DefenseContext, DefenseOutcome, DefenseView, Need, Yield
 from mbti_core.data.rng import Draws
@@ -93,6 +89,8 @@ class AC(Defense):
 
     def defend(self, view: DefenseView, ctx: DefenseContext) -> DefenseOutcome:
         """Return the signed margins and the flags of the rule; the order of the suspects does not count."""
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415 - see cluster; no types
+
         subject, suspects = view.subject, view.suspects
         assert subject is not None  # declared in needs, as the next
         assert suspects is not None
@@ -127,6 +125,11 @@ class AC(Defense):
             ids: (n,) stable row ids.
             draws: Keyed randomness of this class.
         """
+        # scikit-learn takes seconds to import, which a plan that only validates settings does without.
+        from sklearn.cluster import KMeans  # noqa: PLC0415 - as said
+        from sklearn.decomposition import PCA  # noqa: PLC0415 - as said
+        from sklearn.metrics import silhouette_score  # noqa: PLC0415 - as said
+
         z = features[rows] - features[rows].mean(0)
         if len(rows) < FEWEST_ROWS or not z.any():
             return None

@@ -10,10 +10,10 @@ import subprocess
 import sys
 
 from mbti_core.contracts.attack import Attack
-from mbti_core.contracts.component import Settings
 from mbti_core.contracts.dataset import DatasetSource
 from mbti_core.contracts.defense import Defense
 from mbti_core.contracts.noise import Noise
+from mbti_core.contracts.settings import Settings
 from mbti_core.engine.config import OPTIONS, settings_class
 from mbti_core.errors import MbtiError
 from mbti_core.testing.checks.case import Case, Check, PluginCase, expect
