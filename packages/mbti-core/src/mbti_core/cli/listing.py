@@ -28,7 +28,8 @@ def list_components(
     kinds = list((*KINDS, SPEC) if kind is None else (kind_of(kind),))
     found = {k: registry().components(k, modality) for k in kinds if k != SPEC}
     specs = _specs(modality) if SPEC in kinds else []
-    missing = {k: packages_of_kind(k) for k, entries in found.items() if not entries and packages_of_kind(k)}
+    offered = {**found, SPEC: specs} if SPEC in kinds else found
+    missing = {k: packages_of_kind(k) for k, entries in offered.items() if not entries and packages_of_kind(k)}
     if json:
         components = [described(r) for entries in found.values() for r in entries]
         print_json({"components": components, "specs": specs, "missing": missing})
