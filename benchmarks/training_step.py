@@ -18,7 +18,7 @@ from torch.nn import functional
 from mbti_core.contracts.model import InputSpec, ModelInfo
 from mbti_core.data.dense import HeldTensor
 from mbti_core.data.rng import Draws
-from mbti_core.engine.numerics import choose_precision, default_threads
+from mbti_core.engine.numerics import choose_precision, choose_threads
 from mbti_core.plugins.manager import registry
 from mbti_core.stages.train import ModelPlan
 from mbti_core.training.loop import augmenting_forward
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--steps", type=int, default=12)
     asked = parser.parse_args()
-    torch.set_num_threads(default_threads())
+    torch.set_num_threads(choose_threads({"large"}))
     bench = Bench(asked.model, asked.batch)
     bench.whole(0)
     bench.bare()

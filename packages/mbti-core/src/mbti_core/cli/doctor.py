@@ -75,9 +75,13 @@ def _versions() -> dict[str, str]:
 
 
 def _compute() -> dict[str, Any]:
-    from mbti_core.engine.numerics import choose_device, cores, cpu_gains_from_bf16, default_threads  # noqa: PLC0415 - used here alone
+    from mbti_core.engine.numerics import choose_device, choose_threads, cores, cpu_gains_from_bf16  # noqa: PLC0415 - used here alone
 
-    facts: dict[str, Any] = {"cores": cores(), "threads": default_threads(), "bf16 on the CPU": cpu_gains_from_bf16()}
+    facts: dict[str, Any] = {
+        "cores": cores(),
+        "threads of a large model": choose_threads({"large"}),
+        "bf16 on the CPU": cpu_gains_from_bf16(),
+    }
     try:
         import torch  # noqa: PLC0415 - the one diagnosis that needs it
     except (ImportError, OSError) as error:  # a missing shared library is an OSError

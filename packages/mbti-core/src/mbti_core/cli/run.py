@@ -40,7 +40,7 @@ def run(
     executor: Annotated[str, typer.Option(help="serial, processes, or one that a plugin brings.")] = "serial",
     workers: Annotated[int, typer.Option(min=1, help="Stages at once, for executors that run several.")] = 1,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of each stage.  [else: all cores, up to 8]", show_default=False)
+        int | None, typer.Option(min=1, help="Threads of each stage.  [else: by model]", show_default=False)
     ] = None,
     force: Annotated[
         list[str] | None,

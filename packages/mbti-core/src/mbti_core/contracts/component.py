@@ -40,7 +40,7 @@ class Component:
         summary: At most one short sentence, for listings.
         version: Rises when results change; part of every key.
         traits: Data for planning, tables and tests, e.g. ``clean_label``, ``trains``, ``weak``,
-            ``bf16``, ``stochastic``.
+            ``large``, ``stochastic``.
         extra: The distribution extra that the component needs, e.g. ``mbti-text[nlpaug]``.
 
     Raises:

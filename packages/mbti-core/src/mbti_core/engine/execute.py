@@ -42,7 +42,6 @@ def execute(
     node: Node,
     root: Path,
     device: str,
-    threads: int,
     progress: Progress | None = None,
     plugins: Registry | None = None,
 ) -> None:
@@ -52,12 +51,11 @@ def execute(
         node: The stage.
         root: Root of the store.
         device: Where it computes; ``corrupt`` and ``poison`` stay on the CPU, so that data sets are equal everywhere.
-        threads: Of this stage.
         progress: Hears of epochs, where the stage has them.
         plugins: Where components are found; by default the registry of this process.
     """
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
+    if torch.get_num_threads() != node.threads:
+        torch.set_num_threads(node.threads)
     heard = progress or (lambda done, total, loss: None)
     work = Work(node, Store(root), plugins or registry(), torch.device(device), heard)
     facts = {"label": node.label, "payload": node.payload, "inputs": dict(node.inputs)}

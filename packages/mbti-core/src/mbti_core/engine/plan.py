@@ -11,13 +11,14 @@ from mbti_core.contracts.attack import TrainingAttack, WeightAttack
 from mbti_core.data.fileref import Digests
 from mbti_core.engine.config import Choice, Experiment
 from mbti_core.engine.keys import key_of
-from mbti_core.engine.numerics import choose_device, choose_precision, default_threads
+from mbti_core.engine.numerics import choose_device, choose_precision, choose_threads
 from mbti_core.engine.store import Store
 from mbti_core.plugins.manager import Registry
 from mbti_core.stages import VERSIONS
 from mbti_core.stages.fit import fits
 
 Json = dict[str, Any]
+_MODEL = ("train", "defend", "evaluate")
 Status = Literal["cached", "to run", "unsupported", "not needed"]
 
 
@@ -29,7 +30,7 @@ class RunOptions:
         store: Root of the store.
         data_root: Where data sets are.
         device: ``auto``, ``cpu``, ``cuda:0``.
-        threads: Of every stage; None takes all cores, up to 8.
+        threads: Of every stage; None takes what the plan says, by model.
         executor: Name of the executor.
         workers: How many stages at once.
         force: Stages to compute again, with everything after them.
@@ -55,6 +56,7 @@ class Node:
         payload: What the key is made of.
         extra: What the stage needs besides: settings with their paths, the data root, the row's description.
         inputs: ``stage/key`` by role.
+        threads: How many it computes with.
     """
 
     stage: str
@@ -63,6 +65,7 @@ class Node:
     payload: Json
     extra: Json
     inputs: Mapping[str, str]
+    threads: int = 1
 
     @property
     def ref(self) -> str:
@@ -83,19 +86,8 @@ class Plan:
     """All stages in an order in which they can run, and the rows that they lead to."""
 
     device: str
-    threads: int
     nodes: dict[str, Node] = field(default_factory=dict)
     rows: list[PlannedRow] = field(default_factory=list)
-
-    def add(
-        self, stage: str, label: str, payload: Json, inputs: Mapping[str, str | None], extra: Json | None = None
-    ) -> str:
-        """Add a stage unless its key is there; return its reference."""
-        given = {role: ref for role, ref in inputs.items() if ref is not None}
-        full = {"stage": stage, "stage_version": VERSIONS[stage], **payload, "inputs": given}
-        node = Node(stage, key_of(full), label, full, extra or {}, given)
-        self.nodes.setdefault(node.ref, node)
-        return node.ref
 
 
 def make_plan(experiments: Sequence[Experiment], registry: Registry, options: RunOptions) -> Plan:
@@ -105,7 +97,7 @@ def make_plan(experiments: Sequence[Experiment], registry: Registry, options: Ru
         DataUnavailableError: If a data set or a file that a setting names is missing.
         ConfigError: If the device does not exist.
     """
-    plan = Plan(choose_device(options.device), options.threads or default_threads())
+    plan = Plan(choose_device(options.device))
     digests = Digests(options.store / "digests.json")
     for experiment in experiments:
         _Planner(plan, registry, options, digests, experiment).plan_all()
@@ -119,6 +111,18 @@ class _Planner:
         self, plan: Plan, registry: Registry, options: RunOptions, digests: Digests, experiment: Experiment
     ) -> None:
         self.plan, self.registry, self.options, self.digests, self.e = plan, registry, options, digests, experiment
+
+    def add(
+        self, stage: str, label: str, payload: Json, inputs: Mapping[str, str | None], extra: Json | None = None
+    ) -> str:
+        """Add a stage unless its key is there; return its reference."""
+        given = {role: ref for role, ref in inputs.items() if ref is not None}
+        full = {"stage": stage, "stage_version": VERSIONS[stage], **payload, "inputs": given}
+        traits = {"large"} if stage == "fit" else self.e.model.registered.component.traits if stage in _MODEL else ()
+        threads = self.options.threads or choose_threads(traits)
+        node = Node(stage, key_of(full), label, full, extra or {}, given, threads)
+        self.plan.nodes.setdefault(node.ref, node)
+        return node.ref
 
     def component(self, choice: Choice) -> Json:
         """Return a component as it enters a key: id, version, settings with digests in place of paths."""
@@ -165,13 +169,13 @@ class _Planner:
             "seed": self.e.seeds.data,
         }
         extra = {**self.settings(dataset=dataset), "root": str(self.options.data_root)}
-        return self.plan.add("prepare", dataset.name, payload, {}, extra)
+        return self.add("prepare", dataset.name, payload, {}, extra)
 
     def corrupt(self, prepare: str) -> str:
         noises = [{"component": self.component(n), "share": n.options.share} for n in self.e.noise]
         extra = {"noises": [_portable(n) for n in self.e.noise]}
         label = f"{' + '.join(n.name for n in self.e.noise)} on {self.e.dataset.name}"
-        return self.plan.add("corrupt", label, {"noises": noises, "seed": self.e.seeds.data}, {"data": prepare}, extra)
+        return self.add("corrupt", label, {"noises": noises, "seed": self.e.seeds.data}, {"data": prepare}, extra)
 
     def _attack(self) -> tuple[Json, Json, str]:
         attack = self.e.attack
@@ -185,14 +189,14 @@ class _Planner:
 
     def fit(self, data: str) -> str | None:
         payload, extra, name = self._attack()
-        return self.plan.add("fit", name, payload, {"data": data}, extra) if fits(self.e.attack.settings) else None  # type: ignore[union-attr,arg-type]  # an attack's settings
+        return self.add("fit", name, payload, {"data": data}, extra) if fits(self.e.attack.settings) else None  # type: ignore[union-attr,arg-type]  # an attack's settings
 
     def poison(self, data: str, fitted: str | None) -> str:
         payload, extra, name = self._attack()
         assert self.e.attack is not None
         ratio = self.e.attack.options.ratio
         payload |= {"role": "train", "ratio": ratio}
-        return self.plan.add(
+        return self.add(
             "poison", f"{name}, {ratio:.3g} of training rows", payload, {"data": data, "fit": fitted}, extra
         )
 
@@ -201,7 +205,7 @@ class _Planner:
         assert self.e.attack is not None
         beside = victim if "trains_trigger" in self.e.attack.registered.component.traits else None
         inputs = {"data": prepare, "fit": fitted, "beside": beside}
-        return self.plan.add("poison", f"{name}, triggered test set", payload | {"role": "test"}, inputs, extra)
+        return self.add("poison", f"{name}, triggered test set", payload | {"role": "test"}, inputs, extra)
 
     def _model(self) -> tuple[Json, Json]:
         e = self.e
@@ -225,7 +229,7 @@ class _Planner:
             extra |= self.settings(attack=self.e.attack)
         label += f", {self.e.attack.name}" if self.e.attack and (assault or data.startswith("poison/")) else ""
         given = None if self.e.model.options.weights else data
-        return self.plan.add("train", label, payload, {"prepare": prepare, "data": given, **(inputs or {})}, extra)
+        return self.add("train", label, payload, {"prepare": prepare, "data": given, **(inputs or {})}, extra)
 
     def victim(self, prepare: str, data: str, fitted: str | None, suspects: str, twin: str | None) -> str:
         assert self.e.attack is not None
@@ -239,7 +243,7 @@ class _Planner:
     def evaluate(self, label: str, inputs: Mapping[str, str | None], about: Json | None = None) -> str:
         metrics = [[r.component.id, r.component.version] for r in self.registry.components("metric", self.e.modality)]
         extra: Json = {"about": about} if about else {}
-        ref = self.plan.add("evaluate", f"{label}, {self.e.name}", {"metrics": metrics}, inputs, extra)
+        ref = self.add("evaluate", f"{label}, {self.e.name}", {"metrics": metrics}, inputs, extra)
         if about:
             self.plan.rows.append(PlannedRow(ref, about))
         return ref
@@ -269,7 +273,7 @@ class _Planner:
         given = {"prepare": inputs["prepare"], "model": model, "suspects": suspects}
         if "filter" in type(defense.settings).yields:  # type: ignore[attr-defined]  # a defense's settings
             given["triggered"] = inputs["triggered"]
-        return self.plan.add("defend", f"{defense.name} on the {on}", payload, given, self.settings(defense=defense))
+        return self.add("defend", f"{defense.name} on the {on}", payload, given, self.settings(defense=defense))
 
     def _distinct(self, defense: Choice | None) -> str:
         """Return a defense's settings as text where the spec lists it more than once."""

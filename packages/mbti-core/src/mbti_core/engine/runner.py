@@ -77,7 +77,7 @@ class _Schedule:
         hook.mbti_before_stage(stage=node.stage, key=node.key, label=node.label)
         if self.listener:
             self.listener.stage_started(node)
-        job = partial(execute, node, self.options.store, self.plan.device, self.plan.threads)
+        job = partial(execute, node, self.options.store, self.plan.device)
         if self.options.executor == "serial":
             job = partial(job, progress=partial(self._epoch, node), plugins=self.registry)
         self.running[pool.submit(job)] = node
