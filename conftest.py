@@ -1,6 +1,11 @@
 """Every test in this repository runs under the leak checks that plugin authors can use too."""
 
+import os
+
 from hypothesis import settings
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores; torch reads this when it is imported
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 pytest_plugins = ["mbti_core.testing.pytest_plugin"]
 

@@ -10,7 +10,7 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,21 @@ def test_what_the_page_says_works(page: Path, reader: Reader) -> None:
 @pytest.mark.parametrize("block", NOT_RUN, ids=[f"{b.page.stem}:{b.line}" for b in NOT_RUN])
 def test_left_out(block: Block) -> None:
     pytest.skip(block.why_not)
+
+
+def test_the_examples_are_valid() -> None:
+    for file in sorted((ROOT / "examples").glob("*.yaml")):
+        assert load_spec(file, registry()).resolve(registry())
+
+
+@pytest.mark.parametrize("source", ["examples/digits.yaml", "docs/tutorial/first-run.md"])
+def test_what_is_said_to_be_the_built_in_experiment_is(source: str, tmp_path: Path) -> None:
+    file = ROOT / source
+    if file.suffix == ".md":
+        file = tmp_path / "mine.yaml"
+        file.write_text(next(b.code for b in blocks(ROOT / source) if b.title == "mine.yaml"), encoding="utf-8")
+    [built_in], [told] = (load_spec(s, registry()).resolve(registry()) for s in (None, file))
+    assert replace(told, name=built_in.name) == built_in
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:
