@@ -227,7 +227,8 @@ def test_data_root_and_store(run: Call, monkeypatch: pytest.MonkeyPatch) -> None
     from mbti_core.engine import plan
 
     seen: list[plan.RunOptions] = []
-
+    for name in ("MBTI_DATA", "MBTI_STORE"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(
         "mbti_core.cli.experiment.make_plan", lambda e, r, options: seen.append(options) or plan.Plan("cpu", 1)
     )
