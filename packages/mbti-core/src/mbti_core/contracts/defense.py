@@ -102,8 +102,8 @@ class DefenseOutcome:
 
     Attributes:
         scores: (n,) float, higher is more suspicious, one per row of ``view.suspects``.
-        threshold: Rows with ``scores > threshold`` are flagged; required with ``scores``.
-        flags: (n,) bool, for rules that are not a threshold on the score; else derived.
+        threshold: Rows with ``scores > threshold`` are flagged; with ``scores`` there is this or ``flags``.
+        flags: (n,) bool, for rules that are not a threshold on the score.
         verdict: A statement about the model.
         model: A repaired model, a new module.
         keep: (n,) bool, the sanitized split.

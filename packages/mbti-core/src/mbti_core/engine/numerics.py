@@ -18,14 +18,18 @@ _BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
 @cache
-def cpu_gains_from_bf16() -> bool:
-    """Whether this processor multiplies bf16 in hardware; read from its flags, never from a timing."""
+def _processor(fact: str) -> str:
+    """Return what the system says of its first processor, or an empty string."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return False
-    flags = next((line for line in lines if line.startswith("flags")), "")
-    return bool(_BF16_FLAGS & set(flags.split()))
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(fact)), "")
+
+
+def cpu_gains_from_bf16() -> bool:
+    """Whether this processor multiplies bf16 in hardware; read from its flags, never from a timing."""
+    return bool(_BF16_FLAGS & set(_processor("flags").split()))
 
 
 def choose_precision(asked: str, traits: Collection[str], device: str) -> str:
@@ -84,7 +88,7 @@ def numerics(device: torch.device) -> dict[str, Any]:
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
     return {
         "device": str(device),
-        "device_name": gpu or platform.processor() or platform.machine(),
+        "device_name": gpu or _processor("model name") or platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "isa": torch.backends.cpu.get_cpu_capability(),

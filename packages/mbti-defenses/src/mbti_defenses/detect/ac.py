@@ -112,9 +112,7 @@ class AC(Defense):
                 notes |= {f"share/{label}": found.share, f"silhouette/{label}": found.silhouette}
         back = torch.argsort(order)
         flagged = torch.from_numpy(flags)[back]
-        return DefenseOutcome(
-            scores=torch.from_numpy(scores)[back], threshold=0.0, flags=flagged, keep=~flagged, notes=notes
-        )
+        return DefenseOutcome(scores=torch.from_numpy(scores)[back], flags=flagged, keep=~flagged, notes=notes)
 
     def cluster(self, features: Array, rows: Array, ids: torch.Tensor, draws: Draws) -> Clusters | None:
         """Cluster the rows of one class; None if there is nothing to cluster.
