@@ -230,7 +230,7 @@ def test_data_root_and_store(run: Call, monkeypatch: pytest.MonkeyPatch) -> None
     for name in ("MBTI_DATA", "MBTI_STORE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(
-        "mbti_core.cli.experiment.make_plan", lambda e, r, options: seen.append(options) or plan.Plan("cpu", 1)
+        "mbti_core.cli.experiment.make_plan", lambda e, r, options: seen.append(options) or plan.Plan("cpu")
     )
     run("--dry-run")
     monkeypatch.setenv("MBTI_DATA", "env-data")
