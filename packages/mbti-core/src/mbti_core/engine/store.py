@@ -189,7 +189,7 @@ class Store:
             _clear(part)
             free = shutil.disk_usage(self.root).free / 1e6
             return StoreError(
-                f"The store is full: {name} needs more than {needs:.0f} MB, {free:.0f} MB are free on this disk.",
+                f"The store is full: {name} needs more than {needs:.1f} MB, {free:.1f} MB are free on this disk.",
                 "Free some space ('mbti store gc'), or choose another folder with --store; what is complete stays.",
             )
         _clear(part)
