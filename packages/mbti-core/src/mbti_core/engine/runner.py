@@ -59,11 +59,14 @@ class _Schedule:
                 del waiting[node.ref]
                 if not self._lost(node):
                     self._submit(node, pool)
-            if not self.running:
-                continue
-            done, _ = wait(self.running, return_when=FIRST_COMPLETED)
-            for future in done:
-                self._finished(self.running.pop(future), future)
+                    self._collect(timeout=0)
+            self._collect(timeout=None)
+
+    def _collect(self, timeout: float | None) -> None:
+        """Tell of what is done: at once after a submission, since ``serial`` returns with its work done."""
+        done, _ = wait(self.running, timeout, return_when=FIRST_COMPLETED)
+        for future in done:
+            self._finished(self.running.pop(future), future)
 
     def _open_inputs(self, node: Node, waiting: Mapping[str, Node]) -> bool:
         busy = {n.ref for n in self.running.values()}
