@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torchvision.io import encode_png
 
 from mbti_core.contracts.dataset import Card, DatasetSource, Part, Records
 from mbti_core.contracts.model import InputSpec
@@ -62,6 +61,7 @@ class Cifar10(DatasetSource[Image]):
         """Write both parts in the parquet layout: one color per class, with some noise."""
         import pyarrow as pa  # noqa: PLC0415 - a run whose data is prepared does without
         import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+        from torchvision.io import encode_png  # noqa: PLC0415 - as above
 
         folder = root / (self.folder or "cifar10") / "plain_text"
         folder.mkdir(parents=True)

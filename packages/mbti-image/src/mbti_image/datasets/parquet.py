@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_image
 
 from mbti_core.errors import DataFormatError
 from mbti_image.files import reading
@@ -67,6 +66,8 @@ class ParquetImages:
         return pictures
 
     def _decoded(self, encoded: bytes | None, where: str) -> Tensor:
+        from torchvision.io import ImageReadMode, decode_image  # noqa: PLC0415 - seconds; prepared data needs none
+
         try:
             picture: Tensor = decode_image(
                 torch.frombuffer(bytearray(encoded or b""), dtype=torch.uint8), ImageReadMode.RGB

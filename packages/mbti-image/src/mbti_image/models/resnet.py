@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from torch import nn
-from torchvision import models
 
 from mbti_core.contracts.model import ModelInfo
 from mbti_image.models.normalize import Channels, Normalize
@@ -29,6 +28,8 @@ def resnet18(
         mean: Of each channel of the data, on the [0, 1] scale; CIFAR-10's unless said.
         std: Of each channel of the data, on the [0, 1] scale; CIFAR-10's unless said.
     """
+    from torchvision import models  # noqa: PLC0415 - seconds; a finished run builds no model
+
     net = models.resnet18(num_classes=info.num_classes)
     if max(side or 0 for side in info.input.shape[1:]) <= _SMALL:
         net.conv1 = nn.Conv2d(3, 64, kernel_size=3, stride=1, padding=1, bias=False)
