@@ -1,0 +1,1 @@
+"""What the package offers, by kind; nothing here imports torch or a component."""

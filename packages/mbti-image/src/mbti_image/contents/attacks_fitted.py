@@ -1,0 +1,7 @@
+"""Attacks that learn their trigger before training."""
+
+from __future__ import annotations
+
+from mbti_core.contracts.component import Component
+
+FITTED: tuple[Component, ...] = ()
