@@ -92,9 +92,11 @@ def test_list(mbti: Call) -> None:
 
 def test_list_of_a_modality(mbti: Call) -> None:
     found = {c["id"] for c in mbti("list", "noise", "--modality", "toy", "--json").json["components"]}
-    assert found == {"toy/fuzz", "any/mislabel"}
+    assert found == {"toy/fuzz", "any/confusion", "any/mislabel", "any/pairflip"}
     assert {c["id"] for c in mbti("list", "noise", "--modality", "waves", "--json").json["components"]} == {
-        "any/mislabel"
+        "any/confusion",
+        "any/mislabel",
+        "any/pairflip",
     }
 
 

@@ -171,8 +171,8 @@ def test_recording_from_the_command_line(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mbti_core.testing", "core", str(file)], capture_output=True, text=True, check=True
     )
-    assert done.stdout == f"1 records in {file}\n"
-    assert json.loads(file.read_text()).keys() == {"noise any/mislabel"}
+    assert done.stdout == f"3 records in {file}\n"
+    assert json.loads(file.read_text()).keys() == {"noise any/confusion", "noise any/mislabel", "noise any/pairflip"}
 
 
 def test_importing_the_kit_imports_neither_torch_nor_pytest() -> None:

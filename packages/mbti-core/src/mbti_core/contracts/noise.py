@@ -30,7 +30,7 @@ class Noise(Settings, ABC, Generic[X]):
     """A noise on samples (``on = "x"``) or on labels (``on = "y"``: x is then an int64 tensor (B,)).
 
     The stage chooses a ``share`` of the rows (stage-level key, default 0.25) once per data set and calls ``apply`` on
-    those only.
+    those only: on samples batch by batch, on labels once with all of them, so that counts can be exact.
     """
 
     on: ClassVar[Literal["x", "y"]] = "x"

@@ -36,9 +36,14 @@ def stratified_rows(y: Tensor, index: Tensor, n: int, draws: Draws) -> Tensor:
     """
     total, n = len(y), min(n, len(y))
     counts = torch.bincount(y)
-    exact = counts.double() * n / max(total, 1)
+    quota = largest_remainder(counts.double() * n / max(total, 1), n)
+    order = torch.argsort(draws.bits(index), stable=True)
+    return torch.cat([order[y[order] == c][: int(q)] for c, q in enumerate(quota)]).sort().values
+
+
+def largest_remainder(exact: Tensor, n: int) -> Tensor:
+    """Return (C,) int64 counts that sum to ``n`` and are each ``exact`` (C,), rounded down or up."""
     quota = exact.floor().long()
     rest = torch.argsort(exact - quota, descending=True, stable=True)[: n - int(quota.sum())]
     quota[rest] += 1
-    order = torch.argsort(draws.bits(index), stable=True)
-    return torch.cat([order[y[order] == c][: int(q)] for c, q in enumerate(quota)]).sort().values
+    return quota

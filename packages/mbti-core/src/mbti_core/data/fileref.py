@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler, SerializationInfo
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticSerializationUnexpectedValue, core_schema
 
 from mbti_core.errors import DataUnavailableError
 
@@ -27,7 +27,9 @@ class FileRef(str):
         return core_schema.no_info_after_validator_function(cls, core_schema.str_schema(), serialization=dump)
 
 
-def _dump(value: str, info: SerializationInfo) -> str:
+def _dump(value: object, info: SerializationInfo) -> str:
+    if not isinstance(value, str):  # a union with other types asks each member in turn
+        raise PydanticSerializationUnexpectedValue(f"expected a path, got {value!r}")
     digest = (info.context or {}).get("digest")
     return str(value) if digest is None else digest([Path(value)])
 

@@ -1,4 +1,4 @@
-"""Label noise."""
+"""Symmetric label noise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Mislabel(Noise[Tensor]):
     The victim's owner labels carelessly; nobody attacks yet.
 
     Shape: (B,) int64 labels in [0, C).
-    Source: Yu et al., BackdoorMBTI, KDD 2025, section 4 ("randomly changed 25 % of the labels").
+    Source: Yu et al. 2025 (BackdoorMBTI), section 4 ("randomly changed 25 % of the labels").
     Deviates: drawn once per data set, never per epoch, and never the same class again (their code redraws at each
         access, and keeps the label with probability 1/C).
     """
