@@ -16,7 +16,9 @@ class Gaussian(Noise[Image]):
 
     Shape: uint8 (B, 3, H, W) in [0, 255].
     Units: ``mean`` and ``std`` on the [0, 1] scale; at ``std`` 1, 62 % of the draws on mid-gray saturate.
-    Source: Yu et al. 2025 (BackdoorMBTI), section 4.1: clip(x + std N(0, 1) + mean, 0, 1).
+    Source: Yu et al. 2025 (BackdoorMBTI), section 4.1: clip(x + std N(0, 1) + mean, 0, 1) on a quarter of the rows. The
+    paper says "variance 1" and varies it (0.1, 0.5, 1); its code takes these numbers as the standard deviation, and so
+    does ``std``: to repeat its tables, set ``std`` to the variance that they name.
     Deviates: drawn once per row instead of at each access; rounded to the levels that a file holds.
     """
 
