@@ -63,7 +63,12 @@ def trigger_rate(attack: Attack[Any], split: Split[Any], kind: RowKind, repeats:
     state = state_of(attack, split)
     kinds = torch.full((len(split),), int(kind), dtype=torch.uint8)
     chunks = [
-        (split.take(at), PoisonContext(split.index[at], split.truth[at], kinds[at], "train", AIM, Draws(0), state))
+        (
+            split.take(at),
+            PoisonContext(
+                split.index[at], split.truth[at], torch.zeros_like(at), kinds[at], "train", AIM, Draws(0), state
+            ),
+        )
         for at in split.chunks()
     ]
 

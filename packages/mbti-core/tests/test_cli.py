@@ -149,7 +149,7 @@ def test_show_an_attack(mbti: Call) -> None:
     rows = [re.split(r"\s{2,}", line.strip()) for line in out.splitlines()]
     assert ["size", "integer above 0", "2"] in rows
     assert ["ratio", "number above 0.0 at most 1.0", "0.1"] in rows
-    assert ["target", "integer at least 0 | all-to-all", "0"] in rows
+    assert ["target", "integer at least 0 | list of integer at least 0 | all-to-all", "0"] in rows
 
 
 def test_show_as_json_brings_the_schemas(mbti: Call) -> None:

@@ -97,7 +97,7 @@ class Overlapping(toy.Stamp):
 class Astray(toy.Stamp):
     """Aims at a class that doesn't exist."""
 
-    def goal(self, y: Tensor, aim: Any) -> Tensor:
+    def goal(self, y: Tensor, index: Tensor, aim: Any) -> Tensor:
         return y * 0 + aim.classes
 
 
@@ -233,7 +233,7 @@ class Implant(WeightAttack[Tensor]):
         rows = torch.arange(0, len(split), 2)
         x, y = split.take(rows), split.labels[rows]
         both = torch.cat([toy.to_float(x), toy.to_float(toy.stamp(x, 2, 255))])
-        labels = torch.cat([y, self.goal(y, ctx.aim)])
+        labels = torch.cat([y, self.goal(y, split.index[rows], ctx.aim)])
         made = copy.deepcopy(model).train()
         optimizer = torch.optim.Adam(made.parameters(), lr=0.01)
         for _ in range(30):
@@ -254,7 +254,7 @@ class Beside(TrainingAttack[Tensor]):
     def step(self, batch: Any, ctx: Any) -> Tensor:
         member = ctx.draws.stream("members", batch.epoch).uniform(batch.index) < ctx.ratio
         x = torch.where(member[:, None, None, None], self.stamped(batch.x, ctx.beside.pattern), batch.x / 255)
-        y = torch.where(member, self.goal(batch.y, ctx.aim), batch.y)
+        y = torch.where(member, self.goal(batch.y, batch.index, ctx.aim), batch.y)
         return functional.cross_entropy(ctx.forward(x, batch.index, batch.epoch), y)
 
     def stamped(self, x: Tensor, pattern: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ def fit_context() -> FitContext:
 def context_of() -> Callable[..., PoisonContext]:
     def make(index: torch.Tensor, state: dict[str, torch.Tensor], kind: RowKind = RowKind.POISONED) -> PoisonContext:
         kinds = torch.full((len(index),), int(kind), dtype=torch.uint8)
-        return PoisonContext(index, index % 10, kinds, "train", Aim(0, 10), Draws(7), state)
+        return PoisonContext(index, index % 10, torch.zeros_like(index), kinds, "train", Aim(0, 10), Draws(7), state)
 
     return make
 

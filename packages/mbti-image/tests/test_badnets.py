@@ -36,5 +36,5 @@ def test_refuses_settings_out_of_range(settings: dict[str, float]) -> None:
 
 def test_label_of_the_attacker() -> None:
     y = torch.tensor([0, 3, 9])
-    assert BadNets().goal(y, Aim(2, 10)).tolist() == [2, 2, 2]
-    assert BadNets().goal(y, Aim("all-to-all", 10)).tolist() == [1, 4, 0]
+    assert BadNets().goal(y, torch.arange(3), Aim(2, 10)).tolist() == [2, 2, 2]
+    assert BadNets().goal(y, torch.arange(3), Aim("all-to-all", 10)).tolist() == [1, 4, 0]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -140,11 +141,14 @@ def test_works_on_pictures_that_are_not_square(
 
 
 def step_context(state: dict[str, torch.Tensor], seen: list[torch.Tensor], ratio: float = 0.1) -> StepContext[Any]:
-    def forward(x: torch.Tensor, index: torch.Tensor, epoch: int) -> torch.Tensor:
+    def augment(x: torch.Tensor, index: torch.Tensor, epoch: int) -> torch.Tensor:
         seen.append(x)
-        return Draws(3).normal(index, (10,))
+        return x
 
-    return StepContext(nn.Identity(), None, forward, Aim(0, 10), ratio, Draws(7), state)
+    def logits(x: torch.Tensor) -> torch.Tensor:
+        return Draws(3).normal(torch.arange(len(x)), (10,))
+
+    return StepContext(nn.Identity(), None, augment, logits, nullcontext, Aim(0, 10), ratio, Draws(7), state)
 
 
 def test_a_step_shows_triggered_and_jittered_rows(split: Split[Any], fit_context: FitContext) -> None:

@@ -6,17 +6,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 
 from mbti_core.contracts.settings import Settings
+from mbti_core.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from mbti_core.contracts.model import Recipe
     from mbti_core.data.rng import Draws
     from mbti_core.data.split import Split
     from mbti_core.training.step import StepContext, TrainBatch
+    from mbti_core.training.subject import Subject
 
 X = TypeVar("X")
 State = Mapping[str, "Tensor"]
@@ -36,11 +39,12 @@ class Aim:
     """What the attacker wants, as the spec says it (stage-level key ``target``).
 
     Attributes:
-        target: The target class, or ``all-to-all`` (class y answers (y + 1) mod ``classes``).
+        target: The target class, several (each row has one of them, by its id), or ``all-to-all`` (class y answers
+            (y + 1) mod ``classes``).
         classes: Number of classes.
     """
 
-    target: int | Literal["all-to-all"]
+    target: int | tuple[int, ...] | Literal["all-to-all"]
     classes: int
 
 
@@ -59,6 +63,7 @@ class PoisonContext:
     Attributes:
         index: (B,) int64, stable row ids; every random draw is keyed by them.
         y: (B,) int64, true labels.
+        goal: (B,) int64, the label that the attacker wants for each row.
         kind: (B,) uint8, ``RowKind`` of each row.
         role: ``train`` for training rows, ``test`` for the triggered test set.
         aim: Target class and number of classes.
@@ -68,6 +73,7 @@ class PoisonContext:
 
     index: Tensor
     y: Tensor
+    goal: Tensor
     kind: Tensor
     role: Role
     aim: Aim
@@ -77,11 +83,20 @@ class PoisonContext:
 
 @dataclass(frozen=True)
 class FitContext:
-    """What ``fit`` and ``start`` know: the aim, the attack's randomness, and where to compute."""
+    """What ``fit``, ``start`` and ``implant`` know.
+
+    Attributes:
+        aim: Target class and number of classes.
+        draws: Counter-based randomness of the attack seed.
+        device: Where to compute.
+        surrogate: In ``fit`` of an attack with the trait ``surrogate``: the benign twin, which the attacker may look
+            into and copy but not change.
+    """
 
     aim: Aim
     draws: Draws
     device: torch.device
+    surrogate: Subject | None = None
 
 
 class Attack(Settings, ABC, Generic[X]):
@@ -106,21 +121,64 @@ class Attack(Settings, ABC, Generic[X]):
 
         return Selection(*uniform_rows(split, self.victims(split.labels, aim), n, draws))
 
-    def goal(self, y: Tensor, aim: Aim) -> Tensor:
-        """Return the label that the attacker wants for each true label ``y`` (B,)."""
-        return (y + 1) % aim.classes if aim.target == "all-to-all" else y * 0 + aim.target
+    def goal(self, y: Tensor, index: Tensor, aim: Aim) -> Tensor:
+        """Return the label that the attacker wants for each row: (B,), from true labels ``y`` and row ids ``index``."""
+        if aim.target == "all-to-all":
+            return (y + 1) % aim.classes
+        if isinstance(aim.target, tuple):
+            return y.new_tensor(aim.target)[index.to(y.device) % len(aim.target)]
+        return y * 0 + aim.target
 
     def victims(self, y: Tensor, aim: Aim) -> Tensor:
         """Return a (B,) mask: which true classes the attack is meant for; all of them by default."""
         del aim
         return y >= 0
 
+    def covers(self, y: Tensor, aim: Aim) -> Tensor:
+        """Return a (B,) mask: true classes that must keep their label under a cover row's trigger; none by default."""
+        del aim
+        return y < 0
+
+
+class CleanLabelAttack(Attack[X], ABC, Generic[X]):
+    """An attack that leaves every label as it is: only rows of the target class are poisoned."""
+
+    def choose(self, split: Split[X], n: int, draws: Draws, aim: Aim) -> Selection:
+        """Choose ``n`` rows of the target class (all of them, if there are fewer).
+
+        Raises:
+            ConfigError: If there is no single target class.
+        """
+        from mbti_core.data.choose import uniform_rows  # noqa: PLC0415 - keeps torch out of listings
+
+        return Selection(*uniform_rows(split, split.labels == single_target(aim), n, draws))
+
+
+def single_target(aim: Aim) -> int:
+    """Return the target class.
+
+    Raises:
+        ConfigError: If there are several.
+    """
+    if isinstance(aim.target, int):
+        return aim.target
+    raise ConfigError(
+        f"attack.target: this attack works towards one class; expected an integer, got {aim.target}.",
+        "Name one target class.",
+    )
+
 
 class TrainingAttack(Attack[X], ABC, Generic[X]):
     """An attack that controls training: it sees each batch of the corrupted split and returns the loss.
 
-    ``poison`` still makes the static form (fixed rows triggered), for detectors, exports and evaluation.
+    ``poison`` still makes the static form (fixed rows triggered), for detectors, exports and evaluation; with the trait
+    ``trains_trigger`` it finds what was trained beside the victim in its state, under ``beside.``.
+
+    Attributes:
+        beside_recipe: Optimizer and schedule of what ``start`` returns; None takes the victim's.
     """
+
+    beside_recipe: ClassVar[Recipe | None] = None
 
     @abstractmethod
     def step(self, batch: TrainBatch[X], ctx: StepContext[X]) -> Tensor:

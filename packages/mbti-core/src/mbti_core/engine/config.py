@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mbti_core.plugins.manager import Registered
 
 SPEC_SCHEMA = 1
+Label = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -36,10 +37,10 @@ class NoiseOptions(Settings):
 
 
 class AttackOptions(Settings):
-    """Stage-level keys of ``attack``: the poison ratio, a share of the training rows in (0, 1], and the target."""
+    """Stage-level keys of ``attack``: the poison ratio, a share of the training rows in (0, 1], and target(s)."""
 
     ratio: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
-    target: Annotated[int, Field(ge=0)] | Literal["all-to-all"] = 0
+    target: Label | Annotated[tuple[Label, ...], Field(min_length=2)] | Literal["all-to-all"] = 0
 
 
 class ModelOptions(Settings):

@@ -27,12 +27,13 @@ from mbti_core.engine.config import OPTIONS, TrainConfig, settings_class
 from mbti_core.engine.numerics import numerics
 from mbti_core.engine.plan import Json, Node
 from mbti_core.engine.store import Store
+from mbti_core.errors import ConfigError
 from mbti_core.plugins.manager import Registry, registry
 from mbti_core.stages.corrupt import corrupt
 from mbti_core.stages.defend import DefenseResult, Scene, defend
-from mbti_core.stages.evaluate import Evaluation, Row, beside_twin, measure, measure_defense, predictions
+from mbti_core.stages.evaluate import Evaluation, Row, beside_twin, fidelity, measure, measure_defense, predictions
 from mbti_core.stages.fit import fit
-from mbti_core.stages.poison import poison, trigger_test
+from mbti_core.stages.poison import cover_test, poison, trigger_test
 from mbti_core.stages.prepare import prepare
 from mbti_core.stages.train import Assault, ModelPlan, given, implant, train
 from mbti_core.training.loop import Progress
@@ -115,7 +116,7 @@ class Work:
         if ref.startswith("prepare/"):
             return self.prepared.parts["train"]
         manifest = self.store.manifest(*ref.split("/"))
-        test = manifest["payload"].get("role") == "test"
+        test = manifest["payload"].get("role", "train") != "train"
         parent = self.prepared.parts["test"] if test else self.split(manifest["inputs"]["data"])
         return ChangedSplit.load(self.folder(ref), parent).split()
 
@@ -124,13 +125,20 @@ class Work:
         inputs = self.node.inputs
         found = load_tensors(self.folder(inputs["fit"]) / "state.safetensors") if "fit" in inputs else {}
         if "beside" in inputs:
-            found |= {f"beside.{k}": t for k, t in TrainedModel.load(self.folder(inputs["beside"])).beside.items()}
+            beside = TrainedModel.load(self.folder(inputs["beside"])).beside
+            if not beside:
+                raise ConfigError(
+                    f"{self.node.label}: its trigger is trained beside the victim; the given weights bring none.",
+                    "Train the victim in this run: leave out model.weights.",
+                )
+            found |= {f"beside.{k}": t for k, t in beside.items()}
         return found
 
     @cached_property
     def aim(self) -> Aim:
         """What the attacker wants."""
-        return Aim(self.node.payload["target"], len(self.prepared.classes))
+        target = self.node.payload["target"]
+        return Aim(tuple(target) if isinstance(target, list) else target, len(self.prepared.classes))
 
     def plan_of(self, model_id: str, settings: Mapping[str, Any], precision: str) -> ModelPlan:
         """Return what a model is built from."""
@@ -164,16 +172,19 @@ class Work:
 
     def _fit(self, folder: Path) -> None:
         attack, _ = self.built(self.node.extra["attack"])
-        split = self.split(self.node.inputs["data"])
-        save_tensors(
-            folder / "state.safetensors", fit(attack, split, self.aim, self.node.payload["attack_seed"], self.device)
-        )
+        split, seed = self.split(self.node.inputs["data"]), self.node.payload["attack_seed"]
+        surrogate = None
+        if "surrogate" in self.node.inputs:
+            model, plan = self.trained(self.node.inputs["surrogate"])
+            surrogate = plan.load(model.weights)
+        save_tensors(folder / "state.safetensors", fit(attack, split, self.aim, seed, self.device, surrogate))
 
     def _poison(self, folder: Path) -> None:
         attack, options = self.built(self.node.extra["attack"])
         seed, state = self.node.payload["attack_seed"], self.state()
-        if self.node.payload["role"] == "test":
-            trigger_test(self.prepared.parts["test"], attack, self.aim, seed, state).save(folder)
+        if self.node.payload["role"] != "train":
+            make = {"triggered": trigger_test, "cover": cover_test}[self.node.payload["role"]]
+            make(self.prepared.parts["test"], attack, self.aim, seed, state).save(folder)
             return
         traits = self.registry.find("attack", self.node.extra["attack"]["id"]).component.traits
         split = self.split(self.node.inputs["data"])
@@ -217,8 +228,7 @@ class Work:
         for name, _ in self.node.payload["metrics"]:
             metrics[name.split("/")[1]] = self.registry.find("metric", name).load()
         tests = {"clean": self.prepared.parts["test"]}
-        if "triggered" in inputs:
-            tests["triggered"] = self.split(inputs["triggered"])
+        tests |= {role: self.split(inputs[role]) for role in ("triggered", "cover") if role in inputs}
         model, plan = self.trained(inputs["model"])
         twin, before, benign = (self._other(role) for role in ("twin", "before", "benign"))
         result = DefenseResult.load(self.folder(inputs["defend"])) if "defend" in inputs else None
@@ -226,7 +236,7 @@ class Work:
         if result is not None and result.facts.get("unsupported"):
             return {**base, "status": "unsupported", "reason": result.facts["unsupported"]}, {}
         if result is not None and "clean_prediction" in result.arrays:
-            found = {part: result.arrays[f"{part}_prediction"] for part in tests}
+            found = {part: result.arrays[f"{part}_prediction"] for part in tests if part != "cover"}
         elif result is not None and not result.model:
             kept = self.folder(inputs["before"])
             found = {part: torch.from_numpy(_npy(kept / f"{part}.npy")) for part in tests}
@@ -234,6 +244,8 @@ class Work:
             found = predictions(plan.load(result.model if result else model.weights), tests)
         row = base | measure(found, tests, len(self.prepared.classes), metrics)
         row |= beside_twin(row, twin)
+        if "about" in self.node.extra and "triggered" in inputs and result is None:
+            row |= {"fidelity": fidelity(tests, plan.adapters)}
         if result is not None:
             assert before is not None
             row |= measure_defense(result, row, before, self.split(inputs["suspects"]), twin, benign)

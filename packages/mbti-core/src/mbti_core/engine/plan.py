@@ -16,6 +16,7 @@ from mbti_core.engine.store import Store
 from mbti_core.plugins.manager import Registry
 from mbti_core.stages import VERSIONS
 from mbti_core.stages.fit import fits
+from mbti_core.stages.poison import covers
 
 Json = dict[str, Any]
 _MODEL = ("train", "defend", "evaluate")
@@ -140,20 +141,23 @@ class _Planner:
         prepare = self.prepare()
         data = self.corrupt(prepare) if e.noise else prepare
         twin = None if e.model.options.weights else self.train(prepare, data, None)
-        victim, suspects, triggered = twin, data, None
+        victim, suspects, triggered, cover = twin, data, None, None
         if e.attack is not None:
-            fitted = self.fit(data)
-            suspects = self.poison(data, fitted)
-            victim = self.victim(prepare, data, fitted, suspects, twin)
-            triggered = self.triggered(prepare, fitted, victim)
+            fitted = self.fit(prepare, data, twin)
+            if "trains_trigger" in e.attack.registered.component.traits:
+                victim = self.victim(prepare, data, fitted, data, twin)
+                suspects = self.poison(data, fitted, victim)
+            else:
+                suspects = self.poison(data, fitted, None)
+                victim = self.victim(prepare, data, fitted, suspects, twin)
+            triggered = self.tested("triggered", prepare, fitted, victim)
+            cover = self.tested("cover", prepare, fitted, victim) if covers(e.attack.settings) else None  # type: ignore[arg-type]  # an attack's settings
         elif twin is None:
             victim = self.train(prepare, data, None)
         assert victim is not None
         shown = twin if e.attack is not None else None
-        floor = (
-            self.evaluate("benign twin", {"prepare": prepare, "model": twin, "triggered": triggered}) if shown else None
-        )
-        inputs = {"prepare": prepare, "model": victim, "triggered": triggered, "twin": floor}
+        inputs = {"prepare": prepare, "model": victim, "triggered": triggered, "cover": cover}
+        inputs["twin"] = self.evaluate("benign twin", {**inputs, "model": shown}) if shown else None
         before = self.evaluate("victim" if e.attack else "model", inputs, self.about("none", plan.nodes[victim]))
         for defense in e.defenses:
             self.defended(defense, inputs, before, suspects, data, twin if shown else None)
@@ -182,30 +186,35 @@ class _Planner:
         assert attack is not None
         payload = {
             "attack": self.component(attack),
-            "target": attack.options.target,
+            "target": attack.options.model_dump(mode="json")["target"],
             "attack_seed": self.e.seeds.attack,
         }
         return payload, self.settings(attack=attack), attack.name
 
-    def fit(self, data: str) -> str | None:
+    def fit(self, prepare: str, data: str, twin: str | None) -> str | None:
+        assert self.e.attack is not None
         payload, extra, name = self._attack()
-        return self.add("fit", name, payload, {"data": data}, extra) if fits(self.e.attack.settings) else None  # type: ignore[union-attr,arg-type]  # an attack's settings
+        if not fits(self.e.attack.settings):  # type: ignore[arg-type]  # an attack's settings
+            return None
+        inputs: dict[str, str | None] = {"data": data}
+        if "surrogate" in self.e.attack.registered.component.traits:
+            inputs |= {"surrogate": twin or self.train(prepare, data, None)}
+        return self.add("fit", name, payload, inputs, extra)
 
-    def poison(self, data: str, fitted: str | None) -> str:
+    def poison(self, data: str, fitted: str | None, beside: str | None) -> str:
         payload, extra, name = self._attack()
         assert self.e.attack is not None
         ratio = self.e.attack.options.ratio
         payload |= {"role": "train", "ratio": ratio}
-        return self.add(
-            "poison", f"{name}, {ratio:.3g} of training rows", payload, {"data": data, "fit": fitted}, extra
-        )
+        inputs = {"data": data, "fit": fitted, "beside": beside}
+        return self.add("poison", f"{name}, {ratio:.3g} of training rows", payload, inputs, extra)
 
-    def triggered(self, prepare: str, fitted: str | None, victim: str) -> str:
+    def tested(self, kind: str, prepare: str, fitted: str | None, victim: str) -> str:
         payload, extra, name = self._attack()
         assert self.e.attack is not None
         beside = victim if "trains_trigger" in self.e.attack.registered.component.traits else None
         inputs = {"data": prepare, "fit": fitted, "beside": beside}
-        return self.add("poison", f"{name}, triggered test set", payload | {"role": "test"}, inputs, extra)
+        return self.add("poison", f"{name}, {kind} test set", payload | {"role": kind}, inputs, extra)
 
     def _model(self) -> tuple[Json, Json]:
         e = self.e
@@ -298,7 +307,7 @@ class _Planner:
             "noise": " + ".join(n.name for n in e.noise) or "none",
             "attack": attack.name if attack else "none",
             "ratio": attack.options.ratio if attack else None,
-            "target": attack.options.target if attack else None,
+            "target": attack.options.model_dump(mode="json")["target"] if attack else None,
             "model": e.model.name,
             "epochs": None if e.model.options.weights else e.train.epochs,
             "seed": e.seeds.label(),

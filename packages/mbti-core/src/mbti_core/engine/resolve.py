@@ -227,13 +227,12 @@ class _Resolver:
             return None
 
     def target_exists(self, dataset: Choice | None, attack: Choice | None) -> None:
-        if dataset is None or attack is None or not isinstance(attack.options.target, int):
+        if dataset is None or attack is None or attack.options.target == "all-to-all":
             return
+        target = attack.options.target
         classes: int = len(dataset.settings.card().classes)  # type: ignore[attr-defined]  # a data set's settings
-        if attack.options.target >= classes:
-            text = (
-                f"expected a class of {dataset.name}, an integer from 0 to {classes - 1}, got {attack.options.target}."
-            )
+        for wrong in [t for t in (target if isinstance(target, tuple) else (target,)) if t >= classes]:
+            text = f"expected a class of {dataset.name}, an integer from 0 to {classes - 1}, got {wrong}."
             self.problem(("attack", "target"), text)
 
     def seeds(self) -> list[Seeds]:

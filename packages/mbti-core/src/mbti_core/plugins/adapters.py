@@ -103,6 +103,19 @@ class Adapters:
         """One rendering per row, for a person."""
         return self._need(self.hook.mbti_render(x=x, modality=modality), (list, tuple), "mbti_render", modality)
 
+    def difference(self, x: Any, y: Any, modality: str, factor: float) -> Any | None:
+        """What changed from ``x`` to ``y``, enlarged; None where no plugin answers."""
+        return self.hook.mbti_difference(x=x, y=y, modality=modality, factor=factor)
+
+    def picture(self, rows: Sequence[Any], modality: str) -> bytes:
+        """Batches as one PNG file, a row each."""
+        return self._need(self.hook.mbti_picture(rows=rows, modality=modality), bytes, "mbti_picture", modality)
+
+    def fidelity(self, x: Any, y: Any, modality: str) -> Mapping[str, Tensor]:
+        """How close ``y`` is to ``x``, (B,) per measure; empty where no plugin answers."""
+        answer = self.hook.mbti_fidelity(x=x, y=y, modality=modality)
+        return {} if answer is None else answer
+
     def recipe(self, info: ModelInfo) -> Recipe:
         """How this family of models is fine-tuned."""
         return self._need(self.hook.mbti_recipe(info=info), Recipe, "mbti_recipe", info.arch)

@@ -13,7 +13,7 @@ import pluggy
 
 if TYPE_CHECKING:
     import typer
-    from torch import nn
+    from torch import Tensor, nn
 
     from mbti_core.contracts.component import Component
     from mbti_core.contracts.modality import Modality
@@ -275,6 +275,55 @@ def mbti_render(x: Any, modality: str) -> Sequence[Rendering] | None:
 
     Returns:
         One ``Rendering`` per row: an HTML fragment that stands on its own, and a caption.
+    """
+
+
+@hookspec(firstresult=True)
+def mbti_difference(x: Any, y: Any, modality: str, factor: float) -> Any | None:
+    """Make what changed between two batches visible.
+
+    Called by reports and ``mbti show-sample``. None means "not mine"; without an answer only the two batches are shown.
+
+    Args:
+        x: Original batch (B, ...) in storage form.
+        y: The same samples changed.
+        modality: Name of the modality.
+        factor: How many times the difference is enlarged.
+
+    Returns:
+        Batch (B, ...) in storage form, for ``mbti_render``: the middle of the range where nothing changed.
+    """
+
+
+@hookspec(firstresult=True)
+def mbti_picture(rows: Sequence[Any], modality: str) -> bytes | None:
+    """Draw several batches as one picture, a row each.
+
+    Called by ``mbti show-sample --output FILE.png``. None means "not mine", or that samples can't be drawn.
+
+    Args:
+        rows: Batches of equal length, in storage form.
+        modality: Name of the modality.
+
+    Returns:
+        A PNG file.
+    """
+
+
+@hookspec(firstresult=True)
+def mbti_fidelity(x: Any, y: Any, modality: str) -> Mapping[str, Tensor] | None:
+    """Measure how close changed samples are to the original ones.
+
+    Called when an attack is evaluated: how well its trigger hides. None means "not mine"; without an answer the table
+    shows no such measure.
+
+    Args:
+        x: Original batch (B, ...) in storage form.
+        y: The same samples changed.
+        modality: Name of the modality.
+
+    Returns:
+        (B,) floats per measure, by the field's name in lower case.
     """
 
 

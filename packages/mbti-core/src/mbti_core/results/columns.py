@@ -104,6 +104,20 @@ PARTS: dict[Part, tuple[Column, ...]] = {
         TWIN,
         FLOOR,
         Column(
+            "cover_accuracy",
+            "Cover\nacc.",
+            "percent",
+            "Accuracy on test rows under the trigger that cover rows carry (another sample's, a jittered one, or on a "
+            "class that is not attacked), which must keep their label.",
+        ),
+        Column(
+            "fidelity",
+            "Fidelity",
+            "list",
+            "How close triggered test rows are to the clean ones, mean over 1,000 of them: PSNR in dB, SSIM, ...",
+            terminal=False,
+        ),
+        Column(
             "der",
             "DER",
             "fraction",
@@ -209,6 +223,7 @@ ROW_KEYS = (
     ),
     *("n_clean", "n_triggered", "clean_accuracy", "clean_accuracy_low", "clean_accuracy_high", "asr", "asr_low"),
     *("asr_high", "robust_accuracy", "largest_share", "benign_accuracy", "benign_asr", "attack_failed"),
+    *("cover_accuracy", "fidelity"),
     *("constant_predictor", "budget", "der", "rir", "benign_cost", "false_alarms", "n_scored", "n_poisoned_scored"),
     *("detection_accuracy", "recall", "detection_precision", "f1", "fpr", "auroc", "tpr_at_fpr_1", "tpr_at_fpr_5"),
     *("cover_flag_rate", "verdict_score", "verdict", "verdict_targets", "benign_verdict_score", "seconds", "keys"),

@@ -179,6 +179,10 @@ def _flags(values: Sequence[object]) -> str:
 
 
 def _listed(values: Sequence[object]) -> str:
+    tables = [value for value in values if isinstance(value, dict)]
+    if tables:
+        means = {name: sum(t[name] for t in tables) / len(tables) for name in tables[0]}
+        return ", ".join(f"{name.upper()} {mean:.3g}" for name, mean in means.items())
     texts = [", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value) for value in values]
     return "; ".join(dict.fromkeys(text or DASH for text in texts))
 

@@ -75,8 +75,9 @@ class ResultIndex:
 
     def _refresh(self, database_path: Path | str) -> list[Row]:
         with closing(_connect(database_path)) as database:
-            present = {path.parent.name: (path.stat().st_mtime_ns, path) for path in self._manifests()}
+            # In this order: what another process adds after the scan must not look as if it were gone.
             known = dict(database.execute("SELECT key, stamp FROM rows"))
+            present = {path.parent.name: (path.stat().st_mtime_ns, path) for path in self._manifests()}
             gone = [(key,) for key in known.keys() - present.keys()]
             new = [
                 (key, stamp, _read(path.with_name("row.json")))

@@ -13,6 +13,7 @@ from torch import Tensor
 from mbti_core.contracts.metric import Outcomes
 from mbti_core.data.artifacts import save_array, save_json
 from mbti_core.data.split import Split
+from mbti_core.plugins.adapters import Adapters
 from mbti_core.results.detection import der, detection_metrics, rir
 from mbti_core.results.statistics import wilson
 from mbti_core.stages.defend import DefenseResult
@@ -22,6 +23,7 @@ from mbti_core.training.subject import Subject
 Row = dict[str, Any]
 Metrics = Mapping[str, Callable[[Outcomes], float | None]]
 _ATTACK_FAILED, _CONSTANT = 0.8, 0.95
+_COMPARED = 1000  # triggered rows that are compared with the clean ones
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def measure(found: Mapping[str, Tensor], tests: Mapping[str, Split[Any]], classe
     """Return every metric, with Wilson intervals for clean accuracy and ASR, and the two warnings.
 
     Args:
-        found: Predictions on ``clean`` and, under an attack, ``triggered``.
+        found: Predictions on ``clean`` and, under an attack, ``triggered`` and perhaps ``cover``.
         tests: The same test sets; labels of ``triggered`` are what the attacker wants.
         classes: Number of classes.
         metrics: Functions by name.
@@ -67,6 +69,8 @@ def measure(found: Mapping[str, Tensor], tests: Mapping[str, Split[Any]], classe
     for metric, n in (("clean_accuracy", row["n_clean"]), ("asr", row["n_triggered"])):
         low, high = wilson(round(row[metric] * n), n) if row.get(metric) is not None and n else (None, None)
         row[f"{metric}_low"], row[f"{metric}_high"] = low, high
+    if len(found.get("cover", none)):
+        row["cover_accuracy"] = float((found["cover"] == tests["cover"].labels).double().mean())
     row["constant_predictor"] = row["largest_share"] is not None and row["largest_share"] > _CONSTANT
     return row
 
@@ -77,6 +81,16 @@ def beside_twin(row: Row, twin: Row | None) -> Row:
     if twin is None:
         return {"benign_accuracy": None, "benign_asr": None, "attack_failed": failed}
     return {"benign_accuracy": twin["clean_accuracy"], "benign_asr": twin["asr"], "attack_failed": failed}
+
+
+def fidelity(tests: Mapping[str, Split[Any]], adapters: Adapters) -> dict[str, float] | None:
+    """Return how close triggered test rows are to the clean ones: each measure's mean over the first rows."""
+    clean, triggered = tests["clean"], tests["triggered"]
+    place = {index: at for at, index in enumerate(clean.index.tolist())}
+    rows = torch.arange(min(_COMPARED, len(triggered)))
+    same = torch.tensor([place[index] for index in triggered.index[rows].tolist()], dtype=torch.int64)
+    found = adapters.fidelity(clean.take(same), triggered.take(rows), clean.modality.name) if len(rows) else {}
+    return {name: float(values.double().mean()) for name, values in found.items()} or None
 
 
 def measure_defense(

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from mbti_core.contracts.attack import Aim, Attack, FitContext
-from mbti_core.data.rng import Draws
+from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.data.split import Split
+from mbti_core.training.subject import Subject
 
 
 def fits(attack: Attack[Any]) -> bool:
@@ -17,6 +18,10 @@ def fits(attack: Attack[Any]) -> bool:
     return type(attack).fit is not Attack.fit
 
 
-def fit(attack: Attack[Any], split: Split[Any], aim: Aim, seed: int, device: torch.device) -> dict[str, Tensor]:
+def fit(
+    attack: Attack[Any], split: Split[Any], aim: Aim, seed: int, device: torch.device, surrogate: Subject | None = None
+) -> dict[str, Tensor]:
     """Return what the attack's trigger needs, tensors by name."""
-    return attack.fit(split, FitContext(aim, Draws(seed).stream("fit"), device))
+    draws = Draws(seed).stream("fit")
+    with scoped_globals(draws.stream("globals").seed):
+        return attack.fit(split, FitContext(aim, draws, device, surrogate))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,7 @@ from mbti_core.data.split import Split
 from mbti_core.engine.config import TrainConfig
 from mbti_core.errors import DataFormatError
 from mbti_core.plugins.adapters import Adapters
-from mbti_core.training.loop import Fit, Progress, fit_model
-from mbti_core.training.step import StepContext, plain_step
+from mbti_core.training.loop import Fit, Part, Progress, fit_model
 from mbti_core.training.subject import Subject
 
 
@@ -127,24 +126,16 @@ def train(
     """
     subject = plan.fresh(seed)
     data = hold(split, subject.model, plan.device)
-    attack: TrainingAttack[Any] | None = None
-    beside, state = None, {}
-    draws, aim, ratio = Draws(0), Aim(0, plan.info.num_classes), 0.0
+    job = Fit(subject, data, config, seed, folder=folder, progress=progress)
     if assault is not None:
         assert isinstance(assault.attack, TrainingAttack)
-        attack, aim, ratio, draws = assault.attack, assault.aim, assault.ratio, Draws(assault.seed).stream("step")
+        attack, draws = assault.attack, Draws(assault.seed).stream("step")
         state = {name: t.to(plan.device) for name, t in assault.state.items()}
         with scoped_globals(draws.stream("start").seed):
-            beside = attack.start(subject.model, FitContext(aim, draws.stream("start"), plan.device))
-
-    def context(forward: Any) -> StepContext[Any]:
-        return StepContext(subject.model, beside, forward, aim, ratio, draws, state)
-
-    step = attack.step if attack is not None else plain_step
-    job = Fit(subject, data, config, seed, context, step, beside, folder=folder, progress=progress)
-    if attack is not None:
-        job = Fit(**{**vars(job), "end_epoch": attack.end_epoch})
-    return plan.trained(subject, fit_model(job), beside)
+            beside = attack.start(subject.model, FitContext(assault.aim, draws.stream("start"), plan.device))
+        part = Part(assault.aim, assault.ratio, draws, state, beside)
+        job = replace(job, part=part, step=attack.step, recipe=attack.beside_recipe, end_epoch=attack.end_epoch)
+    return plan.trained(subject, fit_model(job), job.part.beside)
 
 
 def implant(plan: ModelPlan, base: TrainedModel, split: Split[Any], assault: Assault) -> TrainedModel:

@@ -123,10 +123,22 @@ class Bench:
 
     def state(self, registered: Registered, attack: Attack[Any]) -> dict[str, Tensor]:
         """Return what an attack's trigger needs: what ``fit`` learned, and what was trained beside the victim."""
-        state = fit(attack, self.data.parts["train"], self.aim, 0, CPU) if fits(attack) else {}
+        state = self.fitted(registered, attack)
         if "trains_trigger" in registered.component.traits:
             state |= {f"beside.{name}": t for name, t in self.victim(registered).beside.items()}
         return state
+
+    def fitted(self, registered: Registered, attack: Attack[Any]) -> dict[str, Tensor]:
+        """Return what ``fit`` learned, in the presence of the benign model where the attack wants one."""
+        if not fits(attack):
+            return {}
+
+        def learn() -> dict[str, Tensor]:
+            wanted = "surrogate" in registered.component.traits
+            surrogate = self.smallest.load(self.benign().weights) if wanted else None
+            return fit(attack, self.data.parts["train"], self.aim, 0, CPU, surrogate)
+
+        return dict(self.once(f"fit {registered.component.id} {attack!r}", learn))
 
     def poisoned(self, registered: Registered) -> Split[Any]:
         """Return the training split with the attack's static form."""
@@ -145,7 +157,7 @@ class Bench:
         id_ = registered.component.id
         if not isinstance(attack, TrainingAttack | WeightAttack):
             return self._train(id_, self.poisoned(registered), None)
-        fitted = fit(attack, clean, self.aim, 0, CPU) if fits(attack) else {}
+        fitted = self.fitted(registered, attack)
         assault = Assault(attack, self.aim, RATIO, 0, fitted)
         if isinstance(attack, TrainingAttack):
             return self._train(id_, clean, assault)

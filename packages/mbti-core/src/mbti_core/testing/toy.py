@@ -151,7 +151,7 @@ class LiveStamp(TrainingAttack[Tensor]):
         """Return the cross-entropy with a share ``ctx.ratio`` of the rows stamped and relabelled."""
         member = ctx.draws.stream("members", batch.epoch).uniform(batch.index) < ctx.ratio  # (B,)
         x = torch.where(member[:, None, None, None], stamp(batch.x, self.size, self.value), batch.x)
-        y = torch.where(member, self.goal(batch.y, ctx.aim), batch.y)
+        y = torch.where(member, self.goal(batch.y, batch.index, ctx.aim), batch.y)
         return functional.cross_entropy(ctx.forward(x, batch.index, batch.epoch).float(), y)
 
 

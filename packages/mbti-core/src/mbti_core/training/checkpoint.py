@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def save_checkpoint(
     folder: Path,
     epoch: int,
     modules: dict[str, nn.Module],
-    optimizer: torch.optim.Optimizer,
+    optimizers: Sequence[torch.optim.Optimizer],
     history: dict[str, list[float]],
 ) -> None:
     """Write the state after ``epoch`` complete epochs, then drop the older one; a kill always leaves one whole."""
@@ -33,9 +34,11 @@ def save_checkpoint(
             {k: v.detach().cpu().contiguous().clone() for k, v in module.state_dict().items()},
             part / f"{name}.safetensors",
         )
-    tensors, plain = _flatten(optimizer.state_dict())
-    save_file(tensors, part / "optimizer.safetensors")
-    (part / "state.json").write_text(json.dumps({"optimizer": plain, "history": history}), encoding="utf-8")
+    flat = [_flatten(optimizer.state_dict()) for optimizer in optimizers]
+    for at, (tensors, _) in enumerate(flat):
+        save_file(tensors, part / f"optimizer{at}.safetensors")
+    state = {"optimizers": [plain for _, plain in flat], "history": history}
+    (part / "state.json").write_text(json.dumps(state), encoding="utf-8")
     for file in part.iterdir():
         descriptor = os.open(file, os.O_RDONLY)
         os.fsync(descriptor)
@@ -50,7 +53,7 @@ def _checkpoints(folder: Path) -> list[int]:
 
 
 def load_checkpoint(
-    folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer
+    folder: Path, modules: dict[str, nn.Module], optimizers: Sequence[torch.optim.Optimizer]
 ) -> tuple[int, dict[str, list[float]]]:
     """Load the newest checkpoint into modules and optimizer; return complete epochs and curves, (0, {}) without one."""
     found = _checkpoints(folder)
@@ -60,11 +63,12 @@ def load_checkpoint(
     for name, module in modules.items():
         module.load_state_dict(load_file(newest / f"{name}.safetensors"))
     state = json.loads((newest / "state.json").read_text(encoding="utf-8"))
-    optimizer.load_state_dict(_unflatten(load_file(newest / "optimizer.safetensors"), state["optimizer"]))
-    for parameter, slots in optimizer.state.items():
-        for name, value in slots.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape:
-                slots[name] = torch.empty_like(parameter).copy_(value)  # in the parameter's layout, or steps are slower
+    for at, (optimizer, plain) in enumerate(zip(optimizers, state["optimizers"], strict=True)):
+        optimizer.load_state_dict(_unflatten(load_file(newest / f"optimizer{at}.safetensors"), plain))
+        for parameter, slots in optimizer.state.items():
+            for name, value in slots.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    slots[name] = torch.empty_like(parameter).copy_(value)  # in its layout, or steps are slower
     return found[-1], state["history"]
 
 

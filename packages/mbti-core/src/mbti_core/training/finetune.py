@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from mbti_core.contracts.attack import Aim
 from mbti_core.contracts.defense import LabelledSet
 from mbti_core.contracts.model import Recipe
 from mbti_core.data.rng import Draws
 from mbti_core.engine.config import TrainConfig
 from mbti_core.training.loop import Fit, fit_model
-from mbti_core.training.step import StepContext
 from mbti_core.training.subject import Subject
 
 
@@ -55,10 +51,5 @@ def finetune(
         warmup=recipe.warmup,
         augment=augment,
     )
-
-    def context(forward: Callable[[Any, Tensor, int], Tensor]) -> StepContext[Any]:
-        nobody = Aim(0, subject.info.num_classes)  # a defender's step has no aim; the plain step reads none
-        return StepContext(model, None, forward, nobody, 0.0, draws, {})
-
-    fit_model(Fit(subject.with_model(model), data, config, draws.seed, context))
+    fit_model(Fit(subject.with_model(model), data, config, draws.seed))
     return model

@@ -14,17 +14,41 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mbti_core.contracts.attack import Aim, State
 from mbti_core.contracts.defense import LabelledSet
+from mbti_core.contracts.model import Recipe
 from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.data.split import batches
 from mbti_core.engine.config import TrainConfig
 from mbti_core.training.checkpoint import load_checkpoint, save_checkpoint
-from mbti_core.training.optimize import lr_at, make_optimizer
+from mbti_core.training.optimize import Pace
 from mbti_core.training.step import StepContext, TrainBatch, plain_step
 from mbti_core.training.subject import Subject
 
 Step = Callable[[TrainBatch[Any], StepContext[Any]], Tensor]
 Progress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A training attack's part in a training.
+
+    Attributes:
+        aim: What the attacker wants.
+        ratio: The poison ratio.
+        draws: Keyed randomness of the attack seed.
+        state: What ``fit`` learned, on the device.
+        beside: What is trained beside the model.
+    """
+
+    aim: Aim
+    ratio: float
+    draws: Draws
+    state: State
+    beside: nn.Module | None = None
+
+
+NO_PART = Part(Aim(0, 1), 0.0, Draws(0), {})  # the plain step reads none of it
 
 
 @dataclass(frozen=True)
@@ -36,9 +60,9 @@ class Fit:
         data: Training rows on the device.
         config: Epochs, batch size, optimizer, schedule.
         seed: The train seed.
+        part: What a training attack brings to each step.
         step: Gives the loss of a batch.
-        context: Builds the step's context around the loop's ``forward``.
-        beside: What a training attack trains beside the model.
+        recipe: Optimizer and schedule of what is trained beside the model; None takes the model's.
         end_epoch: Called between epochs.
         folder: Where checkpoints go; None keeps none.
         progress: Hears (complete epochs, all epochs, mean loss).
@@ -48,31 +72,34 @@ class Fit:
     data: LabelledSet
     config: TrainConfig
     seed: int
-    context: Callable[[Callable[[Any, Tensor, int], Tensor]], StepContext[Any]]
+    part: Part = NO_PART
     step: Step = plain_step
-    beside: nn.Module | None = None
+    recipe: Recipe | None = None
     end_epoch: Callable[[StepContext[Any]], None] = lambda ctx: None
     folder: Path | None = None
     progress: Progress = field(default=lambda done, total, loss: None)
 
 
-def augmenting_forward(
-    subject: Subject, model: Callable[[Any], Any], draws: Draws, *, augment: bool
-) -> Callable[[Any, Tensor, int], Tensor]:
-    """Return ``forward(x, index, epoch) -> logits``: augment by key, make inputs, run the model under its precision."""
+def _context(job: Fit, run: Callable[[Any], Any], draws: Draws) -> StepContext[Any]:
+    subject, part = job.subject, job.part
     streams: dict[int, Draws] = {}
 
-    def forward(x: Any, index: Tensor, epoch: int) -> Tensor:
-        if augment:
-            if epoch not in streams:
-                streams.clear()
-                streams[epoch] = draws.stream("augment", epoch)
-            x = subject.adapters.augment(x, index, subject.info.modality, streams[epoch], subject.info.facts)
-        with subject.precision():
-            logits: Tensor = model(subject.encode(x))
-        return logits
+    def augment(x: Any, index: Tensor, epoch: int) -> Any:
+        if not job.config.augment:
+            return x
+        if epoch not in streams:
+            streams.clear()
+            streams[epoch] = draws.stream("augment", epoch)
+        return subject.adapters.augment(x, index, subject.info.modality, streams[epoch], subject.info.facts)
 
-    return forward
+    def logits(x: Any) -> Tensor:
+        with subject.precision():
+            found: Tensor = run(subject.encode(x))
+        return found
+
+    return StepContext(
+        subject.model, part.beside, augment, logits, subject.precision, part.aim, part.ratio, part.draws, part.state
+    )
 
 
 def fit_model(job: Fit) -> dict[str, list[float]]:
@@ -83,28 +110,27 @@ def fit_model(job: Fit) -> dict[str, list[float]]:
     config, model = job.config, job.subject.model
     if any(p.dim() == 4 for p in model.parameters()):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this keyword
-    modules = {"model": model} | ({"beside": job.beside} if job.beside is not None else {})
-    trained = nn.ModuleDict(modules)
-    optimizer = make_optimizer(trained, config.optimizer, config.lr, config.momentum, config.weight_decay)
-    done, history = load_checkpoint(job.folder, modules, optimizer) if job.folder else (0, {})
+    pace = Pace(model, config, job.part.beside, job.recipe)
+    done, history = load_checkpoint(job.folder, pace.modules, pace.optimizers) if job.folder else (0, {})
     history = history or {"loss": []}
     run: Any = torch.compile(model) if config.compile else model
     draws = Draws(job.seed).stream("train")
-    ctx = job.context(augmenting_forward(job.subject, run, draws, augment=config.augment))
+    ctx = _context(job, run, draws)
     for epoch in range(done, config.epochs):
-        trained.train()
+        for module in pace.modules.values():
+            module.train()
         with scoped_globals(draws.stream("globals", epoch).seed % 2**63):
-            loss = _epoch(job, ctx, optimizer, epoch, draws.stream("order", epoch))
+            loss = _epoch(job, ctx, pace, epoch, draws.stream("order", epoch))
         job.end_epoch(ctx)
         history["loss"].append(loss)
         if job.folder and epoch + 1 < config.epochs:
-            save_checkpoint(job.folder, epoch + 1, modules, optimizer, history)
+            save_checkpoint(job.folder, epoch + 1, pace.modules, pace.optimizers, history)
         job.progress(epoch + 1, config.epochs, loss)
     model.eval()
     return history
 
 
-def _epoch(job: Fit, ctx: StepContext[Any], optimizer: torch.optim.Optimizer, epoch: int, draws: Draws) -> float:
+def _epoch(job: Fit, ctx: StepContext[Any], pace: Pace, epoch: int, draws: Draws) -> float:
     config, data = job.config, job.data
     order = draws.permutation(len(data.y), data.y.device)
     steps = list(batches(order, config.batch_size))
@@ -112,13 +138,9 @@ def _epoch(job: Fit, ctx: StepContext[Any], optimizer: torch.optim.Optimizer, ep
         steps[-2:] = [torch.cat(steps[-2:])]  # one row alone has no variance for a BatchNorm
     total = torch.zeros((), device=data.y.device)
     for at, rows in enumerate(steps):
-        factor = lr_at(config.schedule, epoch * len(steps) + at, config.epochs * len(steps), config.warmup)
-        for group in optimizer.param_groups:
-            group["lr"] = config.lr * factor
+        pace.at(epoch * len(steps) + at, config.epochs * len(steps))
         batch = TrainBatch(data.x.take(rows), data.y[rows], data.index[rows], epoch)
         loss = job.step(batch, ctx)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        optimizer.step()
+        pace.step(loss)
         total += loss.detach() * len(rows)
     return float(total) / len(data.y)

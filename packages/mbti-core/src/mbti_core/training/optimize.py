@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from mbti_core.contracts.model import Recipe
+from mbti_core.engine.config import TrainConfig
 
 
 def make_optimizer(
@@ -44,3 +48,51 @@ def lr_at(schedule: str, step: int, total: int, warmup: float) -> float:
     if schedule == "cosine":
         return 0.5 * (1.0 + math.cos(math.pi * done))
     return 1.0 - done if schedule == "linear" else 1.0
+
+
+class _Paced(NamedTuple):
+    optimizer: torch.optim.Optimizer
+    recipe: Recipe | TrainConfig
+
+
+class Pace:
+    """The optimizers of a training, each with its schedule.
+
+    Args:
+        model: The victim.
+        config: How it is trained.
+        beside: What is trained beside it, if anything.
+        recipe: How that is trained; None as the victim. Its epochs and batch size are the victim's.
+
+    Attributes:
+        modules: What is trained, by name.
+    """
+
+    def __init__(self, model: nn.Module, config: TrainConfig, beside: nn.Module | None, recipe: Recipe | None) -> None:
+        self.modules = {"model": model} | ({"beside": beside} if beside is not None else {})
+        recipes = {"model": config, "beside": recipe or config}
+        self._paced = [
+            _Paced(make_optimizer(module, r.optimizer, r.lr, r.momentum, r.weight_decay), r)
+            for name, module in self.modules.items()
+            for r in (recipes[name],)
+        ]
+
+    @property
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """One per module, in their order."""
+        return [paced.optimizer for paced in self._paced]
+
+    def at(self, step: int, total: int) -> None:
+        """Set the learning rates of a step."""
+        for optimizer, recipe in self._paced:
+            lr = recipe.lr * lr_at(recipe.schedule, step, total, recipe.warmup)
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+
+    def step(self, loss: Tensor) -> None:
+        """Descend along the loss."""
+        for optimizer, _ in self._paced:
+            optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        for optimizer, _ in self._paced:
+            optimizer.step()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -32,7 +33,9 @@ class StepContext(Generic[X]):
     Attributes:
         model: The victim, in train mode.
         beside: What ``start`` returned, trained beside the victim; None if nothing.
-        forward: Augments (keyed by the ids), makes model inputs, and returns logits (B, C) under the run's precision.
+        augment: ``augment(x, index, epoch)``: varies samples as the run does, if it does; keyed by the ids.
+        logits: Makes model inputs and returns (B, C) under the run's precision.
+        precision: The run's precision as a context, for what is trained beside the victim.
         aim: Target class and number of classes.
         ratio: The poison ratio, a share in (0, 1].
         draws: Keyed randomness of the attack seed.
@@ -41,11 +44,17 @@ class StepContext(Generic[X]):
 
     model: nn.Module
     beside: nn.Module | None
-    forward: Callable[[X, Tensor, int], Tensor]
+    augment: Callable[[X, Tensor, int], X]
+    logits: Callable[[X], Tensor]
+    precision: Callable[[], AbstractContextManager[None]]
     aim: Aim
     ratio: float
     draws: Draws
     state: State
+
+    def forward(self, x: X, index: Tensor, epoch: int) -> Tensor:
+        """Return logits (B, C) of augmented samples."""
+        return self.logits(self.augment(x, index, epoch))
 
 
 def plain_step(batch: TrainBatch[Any], ctx: StepContext[Any]) -> Tensor:

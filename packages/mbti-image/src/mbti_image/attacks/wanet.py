@@ -57,6 +57,11 @@ class WaNet(TrainingAttack[Image]):
         cover, _ = uniform_rows(split, eligible, round(self.cross_ratio * len(poison)), draws.stream("cover"))
         return Selection(poison, cover)
 
+    def covers(self, y: Tensor, aim: Aim) -> Tensor:
+        """Every class keeps its label under a jittered warp."""
+        del aim
+        return y >= 0
+
     def poison(self, x: Image, ctx: PoisonContext) -> Image:
         """Return every row warped; cover rows along the field with a jitter of their own."""
         grid = ctx.state["grid"]
@@ -73,7 +78,7 @@ class WaNet(TrainingAttack[Image]):
         cross = torch.nonzero((draw >= ctx.ratio) & (draw < ctx.ratio * (1 + self.cross_ratio))).flatten()
         x, y = batch.x.clone(), batch.y.clone()
         x[hit] = warp(x[hit], grid)
-        y[hit] = self.goal(y[hit], ctx.aim)
+        y[hit] = self.goal(y[hit], batch.index[hit], ctx.aim)
         jitter = ctx.draws.stream("jitter", batch.epoch)
         x[cross] = warp(x[cross], jittered(grid, batch.index[cross], jitter))
         return plain_step(TrainBatch(x, y, batch.index, batch.epoch), ctx)

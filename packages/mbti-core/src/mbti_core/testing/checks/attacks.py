@@ -26,7 +26,7 @@ _ROLES: tuple[Role, ...] = ("train", "test")
 def _rows(case: Case) -> tuple[Split[Any], Tensor]:
     """Return the test split and some rows that the attack is meant for and that aren't at its goal yet."""
     split, aim = case.bench.data.parts["test"], case.bench.aim
-    meant = case.settings.victims(split.truth, aim) & (case.settings.goal(split.truth, aim) != split.truth)
+    meant = case.settings.victims(split.truth, aim) & (case.settings.goal(split.truth, split.index, aim) != split.truth)
     return split, torch.nonzero(meant).flatten()[:_BATCH]
 
 
@@ -34,7 +34,9 @@ def _trigger(case: Case, role: Role, rows: Tensor, seed: int = 0) -> Any:
     split, bench = case.bench.data.parts["test"], case.bench
     kind = torch.full((len(rows),), int(RowKind.POISONED), dtype=torch.uint8)
     state = bench.state(case.registered, case.settings)
-    ctx = PoisonContext(split.index[rows], split.truth[rows], kind, role, bench.aim, Draws(seed), state)
+    index, y = split.index[rows], split.truth[rows]
+    goal = case.settings.goal(y, index, bench.aim)
+    ctx = PoisonContext(index, y, goal, kind, role, bench.aim, Draws(seed), state)
     return case.settings.poison(split.take(rows), ctx)
 
 
@@ -49,7 +51,8 @@ def pure(case: Case) -> None:
         x, y, index = split.take(rows), split.truth[rows], split.index[rows]
         before = digest(x, case.modality), y.clone(), index.clone(), {k: t.clone() for k, t in state.items()}
         kind = torch.full((len(rows),), int(RowKind.POISONED), dtype=torch.uint8)
-        case.settings.poison(x, PoisonContext(index, y, kind, role, case.bench.aim, Draws(0), state))
+        goal = case.settings.goal(y, index, case.bench.aim)
+        case.settings.poison(x, PoisonContext(index, y, goal, kind, role, case.bench.aim, Draws(0), state))
         expect(digest(x, case.modality) == before[0], f"the batch was changed in place (role {role})")
         expect(torch.equal(y, before[1]) and torch.equal(index, before[2]), "labels or ids were changed in place")
         expect(all(torch.equal(t, state[k]) for k, t in before[3].items()), "the state was changed in place")
@@ -140,13 +143,15 @@ def respects_ratio_and_target(case: Case) -> None:
         most = min(wanted, int(meant.sum()))
         count = len(chosen.poison)
         expect(count == most or (clean_label and 0 < count < most), f"expected {most} rows to poison, got {count}")
+        if count < wanted:
+            continue
         made = poison(split, case.settings, aim, ratio, 0, state, clean_label=clean_label).split()
         hit = made.kind == RowKind.POISONED
-        expected = split.labels[hit] if clean_label else case.settings.goal(split.truth[hit], aim)
+        expected = split.labels[hit] if clean_label else case.settings.goal(split.truth[hit], split.index[hit], aim)
         expect(torch.equal(made.labels[hit], expected), "the labels of poisoned rows are not what the attacker wants")
         expect(torch.equal(made.labels[~hit], split.labels[~hit]), "labels of rows that aren't poisoned changed")
-    for aim in (Aim(classes - 1, classes), Aim("all-to-all", classes)):
-        goal = case.settings.goal(torch.arange(classes), aim)
+    for aim in (Aim(classes - 1, classes), Aim((0, classes - 1), classes), Aim("all-to-all", classes)):
+        goal = case.settings.goal(torch.arange(classes), torch.arange(classes), aim)
         expect(goal.dtype == torch.int64, f"expected int64 from goal, got {goal.dtype}")
         expect(bool(((goal >= 0) & (goal < classes)).all()), f"goal gives classes that don't exist: {goal.tolist()}")
 
@@ -175,7 +180,10 @@ def never_touches_test_labels(case: Case) -> None:
     expect(
         [truth[i] for i in made.index.tolist()] == made.truth.tolist(), "true labels of the triggered test set changed"
     )
-    expect(torch.equal(made.labels, case.settings.goal(made.truth, aim)), "its labels are not the attacker's goal")
+    expect(
+        torch.equal(made.labels, case.settings.goal(made.truth, made.index, aim)),
+        "its labels are not the attacker's goal",
+    )
     expect(bool((made.labels != made.truth).all()), "it holds rows whose true label is the goal already")
     after = digest(split.take(everything), case.modality), split.truth
     expect(before[0] == after[0] and torch.equal(before[1], after[1]), "the clean test set changed")

@@ -27,7 +27,9 @@ def _attack(case: Case) -> Any:
     split = case.bench.data.parts["test"]
     kind = torch.full((len(_ROWS),), int(RowKind.POISONED), dtype=torch.uint8)
     state = case.bench.state(case.registered, case.settings)
-    ctx = PoisonContext(split.index[_ROWS], split.truth[_ROWS], kind, "train", case.bench.aim, Draws(0), state)
+    index, y = split.index[_ROWS], split.truth[_ROWS]
+    goal = case.settings.goal(y, index, case.bench.aim)
+    ctx = PoisonContext(index, y, goal, kind, "train", case.bench.aim, Draws(0), state)
     return case.settings.poison(split.take(_ROWS), ctx)
 
 
