@@ -99,6 +99,28 @@ def test_renders_what_is_there(side: int, shown: int) -> None:
         np.testing.assert_array_equal(picture[::step, ::step].transpose(2, 0, 1), row.numpy())
 
 
+def test_a_difference_is_gray_where_nothing_changed(images: torch.Tensor) -> None:
+    y = images.clone()
+    y[:, :, :4] = (y[:, :, :4].int() + 3).clamp(max=255).to(torch.uint8)
+    got = Registry().adapters.difference(images, y, "image", 10)
+    exact = np.clip(128 + 10 * (y.numpy().astype(int) - images.numpy().astype(int)), 0, 255)
+    np.testing.assert_array_equal(got.numpy(), exact)
+    assert set(got[:, :, 4:].flatten().tolist()) == {128}
+
+
+@pytest.mark.parametrize(("side", "step"), [(32, 3), (100, 1)])
+def test_batches_are_drawn_as_rows(side: int, step: int) -> None:
+    rng = np.random.default_rng(0)
+    rows = [torch.from_numpy(rng.integers(0, 255, (4, 3, side, side), dtype=np.uint8)) for _ in range(3)]
+    drawn = np.array(Picture.open(io.BytesIO(Registry().adapters.picture(rows, "image"))))[::step, ::step]
+    assert drawn.shape == (3 * side + 2, 4 * side + 3, 3)
+    for i, row in enumerate(rows):
+        for j, picture in enumerate(row):
+            top, left = i * (side + 1), j * (side + 1)
+            np.testing.assert_array_equal(drawn[top : top + side, left : left + side].transpose(2, 0, 1), picture)
+    assert (drawn[side] == 255).all()
+
+
 def test_the_hooks_lead_here(images: torch.Tensor) -> None:
     front, draws, index = Registry().adapters, Draws(0), torch.arange(50)
     assert torch.equal(front.superimpose(images, images, index, "image", 0.0, draws), images)

@@ -16,7 +16,9 @@ from mbti_core.contracts.model import Rendering
 from mbti_core.data.rng import Draws
 from mbti_image.sample import Image
 
-_SHOWN = 96
+_SHOWN = 96  # pixels of the longer side at least
+_GRAY = 128
+_GAP = 1  # between pictures of a grid, before enlarging
 _PARTS = 8  # of a side: the padding of a crop, and the edge of an occluding patch (4 pixels of 32)
 Box = tuple[int, int, int, int]
 
@@ -70,16 +72,33 @@ def augment(x: Image, index: Tensor, draws: Draws, facts: Mapping[str, Any]) -> 
     return torch.where(mirrored[:, None, None, None], crops.flip(-1), crops)
 
 
+def difference(x: Image, y: Image, factor: float) -> Image:
+    """Return ``clip(128 + factor * (y - x))``: gray where nothing changed, lighter where ``y`` is lighter."""
+    return (factor * (y.float() - x.float()) + _GRAY).round_().clamp_(0, 255).to(torch.uint8)
+
+
 def render(x: Image) -> Sequence[Rendering]:
     """Show each row as a PNG inside the page; small pictures are enlarged by whole pixels."""
     height, width = x.shape[-2:]
-    factor = max(1, _SHOWN // max(height, width))
-    pages = []
-    for row in x.cpu():
-        picture = Picture.fromarray(row.permute(1, 2, 0).contiguous().numpy())
-        buffer = io.BytesIO()
-        picture.resize((width * factor, height * factor), Picture.Resampling.NEAREST).save(buffer, "PNG")
-        data = base64.b64encode(buffer.getvalue()).decode("ascii")
-        caption = f"{width} x {height} pixels" + (f", enlarged {factor} times" if factor > 1 else "")
-        pages.append(Rendering(f'<img src="data:image/png;base64,{data}" alt="{caption}">', caption))
-    return pages
+    factor = _enlarged(x)
+    caption = f"{width} x {height} pixels" + (f", enlarged {factor} times" if factor > 1 else "")
+    coded = [base64.b64encode(_png(row, factor)).decode("ascii") for row in x.cpu()]
+    return [Rendering(f'<img src="data:image/png;base64,{data}" alt="{caption}">', caption) for data in coded]
+
+
+def picture(rows: Sequence[Image]) -> bytes:
+    """Return a PNG of batches of equal shape, one below the other on white."""
+    framed = [functional.pad(x.cpu(), (0, _GAP, 0, _GAP), value=255) for x in rows]  # (B, 3, H + gap, W + gap)
+    grid = torch.cat([torch.cat(list(x), dim=2) for x in framed], dim=1)  # (3, rows (H + gap), B (W + gap))
+    return _png(grid[:, :-_GAP, :-_GAP], _enlarged(rows[0]))
+
+
+def _enlarged(x: Image) -> int:
+    return max(1, _SHOWN // max(x.shape[-2:]))
+
+
+def _png(row: Tensor, factor: int) -> bytes:
+    """Return one (3, H, W) picture as a PNG file, each pixel ``factor`` pixels wide and high."""
+    shown, buffer = Picture.fromarray(row.permute(1, 2, 0).contiguous().numpy()), io.BytesIO()
+    shown.resize((shown.width * factor, shown.height * factor), Picture.Resampling.NEAREST).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -14,6 +14,8 @@ from mbti_image.contents.models import MODELS
 from mbti_image.contents.noises import NOISES
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from mbti_core.contracts.component import Component
     from mbti_core.contracts.modality import Modality
     from mbti_core.contracts.model import Rendering
@@ -108,3 +110,33 @@ def mbti_render(x: Any, modality: str) -> Sequence[Rendering] | None:
     from mbti_image import adapters  # noqa: PLC0415 - keeps torch out of listings
 
     return adapters.render(x)
+
+
+@hookimpl
+def mbti_difference(x: Any, y: Any, modality: str, factor: float) -> Any | None:
+    """Enlarge the difference of pixels, around mid-gray."""
+    if modality != "image":
+        return None
+    from mbti_image import adapters  # noqa: PLC0415 - keeps torch out of listings
+
+    return adapters.difference(x, y, factor)
+
+
+@hookimpl
+def mbti_picture(rows: Sequence[Any], modality: str) -> bytes | None:
+    """Lay pictures out in a grid."""
+    if modality != "image":
+        return None
+    from mbti_image import adapters  # noqa: PLC0415 - keeps torch out of listings
+
+    return adapters.picture(rows)
+
+
+@hookimpl
+def mbti_fidelity(x: Any, y: Any, modality: str) -> Mapping[str, Tensor] | None:
+    """Compare pixels: peak signal-to-noise ratio in dB, and structural similarity."""
+    if modality != "image":
+        return None
+    from mbti_image.fidelity import fidelity  # noqa: PLC0415 - keeps torch out of listings
+
+    return fidelity(x, y)

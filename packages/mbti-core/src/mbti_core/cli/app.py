@@ -14,6 +14,7 @@ from mbti_core.cli.listing import list_components
 from mbti_core.cli.results import results
 from mbti_core.cli.run import SWEEP_HELP, run
 from mbti_core.cli.show import show
+from mbti_core.cli.show_sample import show_sample
 from mbti_core.cli.validate import validate
 from mbti_core.plugins.manager import registry
 
@@ -33,6 +34,7 @@ def build_app() -> typer.Typer:
     app.command("results")(results)
     app.command("list")(list_components)
     app.command("show")(show)
+    app.command("show-sample")(show_sample)
     app.command("validate")(validate)
     app.add_typer(store.app)
     app.add_typer(plugin.app)

@@ -10,8 +10,8 @@ from mbti_core.api import default_data_root, default_store
 from mbti_core.cli.completion import complete_component, complete_modality, complete_stage
 from mbti_core.cli.options import DataRoot, Json, StoreRoot
 
-SWEEP_HELP = "Run a grid; what a method cannot do is recorded, and no failure."
-_SET = "Set any key, e.g. attack.ratio=0.05; may be repeated."
+SWEEP_HELP = "Run a grid; what a method cannot do is recorded, no failure."
+SET = "Set any key, e.g. attack.ratio=0.05; may be repeated."
 
 
 def _component(kind: str, text: str) -> typer.models.OptionInfo:
@@ -33,7 +33,7 @@ def run(
         str | None, typer.Option(metavar="NAME", help="Modality of the experiment.", autocompletion=complete_modality)
     ] = None,
     seeds: Annotated[str | None, typer.Option(metavar="SEEDS", help="For example 0-4 or 0,1,2.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_SET)] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=SET)] = None,
     data_root: DataRoot = None,
     store: StoreRoot = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda:0.")] = "auto",

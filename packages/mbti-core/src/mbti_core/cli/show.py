@@ -30,7 +30,7 @@ def show(
     if wanted == SPEC:
         _show_spec(name, json=json)
         return
-    registered = _find(wanted, name, modality)
+    registered = find_by_name(wanted, name, modality)
     document = _document(registered)
     if json:
         print_json(document)
@@ -51,7 +51,7 @@ def _show_spec(name: str, *, json: bool) -> None:
     YAML().dump(known[name]["spec"], sys.stdout)
 
 
-def _find(kind: str, name: str, modality: str | None) -> Registered:
+def find_by_name(kind: str, name: str, modality: str | None) -> Registered:
     """Find a component by its name; the modality is needed only where several have one of that name."""
     if "/" in name or modality:
         return registry().find(kind, name, modality)

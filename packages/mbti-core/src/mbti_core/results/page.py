@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from mbti_core.plugins.manager import Registry
     from mbti_core.results.sections import Section
 
-_EXAMPLES = 6
-_HOW_TO_LOOK = (
-    '<p class="gallery-note">Left, a clean test row; right, the same row with the trigger. '
-    "Below, its true label → the label that the attacker wants.</p>"
-)
+_EXAMPLES = 8
 
 
 def write_page(plan: Plan, rows: Sequence[Mapping[str, Any]], store: Store, registry: Registry) -> Path:
@@ -56,37 +52,25 @@ def _complete(plan: Plan, store: Store, stage: str) -> list[Node]:
 
 
 def _examples(plan: Plan, store: Store, registry: Registry) -> list[Section]:
-    """Show the first test rows of each attack, clean beside triggered."""
-    import torch  # noqa: PLC0415 - only a fresh page needs it
-
-    from mbti_core.engine.execute import Work  # noqa: PLC0415 - as above
+    """Show some test rows of each attack, clean beside triggered; one gallery for all its seeds."""
+    from mbti_core.engine.keys import key_of  # noqa: PLC0415 - only a fresh page needs it
     from mbti_core.errors import NotSupportedError  # noqa: PLC0415 - as above
+    from mbti_core.results.gallery import gallery_html, load_samples  # noqa: PLC0415 - imports torch
     from mbti_core.results.sections import Section  # noqa: PLC0415 - as above
 
-    sections = []
+    first: dict[str, Node] = {}
     for node in _complete(plan, store, "poison"):
-        if node.payload["role"] != "test":
-            continue
-        work = Work(node, store, registry, torch.device("cpu"), lambda done, total, loss: None)
-        triggered = work.split(node.ref)
-        shown = torch.arange(min(_EXAMPLES, len(triggered)))
-        parent = work.prepared.parts["test"]
-        position = torch.searchsorted(parent.index, triggered.index[shown])
+        if node.payload["role"] == "triggered":
+            said = {name: value for name, value in node.payload.items() if name not in ("attack_seed", "inputs")}
+            data = plan.nodes[node.inputs["data"]].payload["component"]
+            first.setdefault(key_of({**said, "data": data}), node)
+    sections = []
+    for node in first.values():
         try:
-            pairs = [
-                registry.adapters.render(split.take(rows), parent.modality.name)
-                for split, rows in ((parent, position), (triggered, shown))
-            ]
+            html = gallery_html(load_samples(node, store, registry, _EXAMPLES), registry.adapters)
         except NotSupportedError:
             continue
-        classes = work.prepared.classes
-        figures = [
-            f"<figure>{clean.html}{bad.html}<figcaption>{escape(classes[int(triggered.truth[i])])} → "
-            f"{escape(classes[int(triggered.labels[i])])}</figcaption></figure>"
-            for i, (clean, bad) in enumerate(zip(*pairs, strict=True))
-        ]
-        gallery = f'{_HOW_TO_LOOK}<div class="gallery">{"".join(figures)}</div>'
-        sections.append(Section(f"Trigger examples: {node.label}", gallery))
+        sections.append(Section(f"Trigger examples: {node.label}", html))
     return sections
 
 

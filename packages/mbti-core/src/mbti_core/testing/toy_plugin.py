@@ -82,3 +82,9 @@ def mbti_render(x: Any, modality: str) -> Sequence[Rendering] | None:
     from mbti_core.testing import toy  # noqa: PLC0415 - keeps torch out of listings
 
     return toy.render(x)
+
+
+@hookimpl
+def mbti_difference(x: Any, y: Any, modality: str, factor: float) -> Any | None:
+    """Enlarge the difference around the middle."""
+    return (128 + factor * (y.float() - x.float())).clamp(0, 255).to(x.dtype) if modality == "toy" else None
