@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,3 +50,26 @@ def reading(path: Path, what: str, broken: tuple[type[Exception], ...] = ()) -> 
     except broken as error:
         reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
         raise DataFormatError(f"{path}: expected {what}; {reason}.", "Copy or download the file again.") from error
+
+
+def not_there(name: str, folder: Path, expected: str) -> DataUnavailableError:
+    """Return the error for a data set that is missing.
+
+    Args:
+        name: Of the component, without its modality.
+        folder: Where it was looked for.
+        expected: What would be there.
+    """
+    return DataUnavailableError(f"{name} is not in {folder}: there is no {expected}.", _what_to_do(name))
+
+
+def not_whole(name: str, folder: Path, missing: Iterable[str]) -> DataUnavailableError:
+    """Return the error for a data set of which something is missing."""
+    return DataUnavailableError(f"{name} is not whole in {folder}; missing: {', '.join(missing)}.", _what_to_do(name))
+
+
+def _what_to_do(name: str) -> str:
+    return (
+        f"Run 'mbti fetch dataset image/{name}' where there is a network, "
+        "or name another data root with --data-root or MBTI_DATA."
+    )

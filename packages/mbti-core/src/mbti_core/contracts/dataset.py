@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -20,15 +20,51 @@ Part = Literal["train", "test", "validation"]
 
 
 @dataclass(frozen=True)
+class Download:
+    """A published file: a zip or tar archive is unpacked, any other file kept under its name.
+
+    Attributes:
+        url: Where it is.
+        checksum: ``sha256:...`` or ``md5:...``.
+        size: Bytes.
+        strip: Folder inside the archive whose content is taken, and nothing beside it; '' takes everything.
+        into: Folder below that of the data set where it goes; '' is that folder itself.
+    """
+
+    url: str
+    checksum: str
+    size: int
+    strip: str = ""
+    into: str = ""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a data set comes from; what ``mbti fetch`` goes by.
+
+    Attributes:
+        folder: Folder below the data root that it fills, in the layout that the loader reads.
+        downloads: What its publishers offer to a program; none where only a person can get it.
+        by_hand: What a person does, as a sentence.
+    """
+
+    folder: str
+    downloads: tuple[Download, ...] = ()
+    by_hand: str = ""
+
+
+@dataclass(frozen=True)
 class Card:
     """What a person should know about a data set.
 
     Attributes:
-        classes: Class names, in label order.
+        classes: Class names, in label order; empty where only the files say (then ``DatasetSource.classes`` does).
         input: Shape and range of one sample in storage form.
         licence: Licence or terms, as its publishers state them.
         citation: One line.
         facts: Facts that later stages need, by name (``{"rate": 16000}`` for sound); part of the prepared artifact.
+        counts: Rows of the original by part; empty where only the files say.
+        origin: Where it comes from; None for what is embedded, or a person's own.
     """
 
     classes: Sequence[str]
@@ -36,6 +72,8 @@ class Card:
     licence: str
     citation: str
     facts: dict[str, Any]
+    counts: dict[Part, int] = field(default_factory=dict)
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +97,16 @@ class DatasetSource(Settings, ABC, Generic[X]):
 
     @abstractmethod
     def card(self) -> Card:
-        """Describe the data set without reading it, where that is possible."""
+        """Describe the data set without reading it."""
+
+    def classes(self, root: Path) -> Sequence[str]:
+        """Return the class names in label order; by default those on the card.
+
+        Raises:
+            DataUnavailableError: If they stand in files that are missing.
+        """
+        del root
+        return self.card().classes
 
     @abstractmethod
     def files(self, root: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class Digests:
     def __init__(self, memory: Path | None = None) -> None:
         self._memory = memory
         self._known: dict[str, list[Any]] = {}
+        self._seen: dict[tuple[str, ...], str] = {}
         self._changed = False
         if memory is not None and memory.is_file():
             try:
@@ -54,34 +56,41 @@ class Digests:
     def of(self, paths: list[Path]) -> str:
         """Return the digest of files and folders together: names below the common folder, and contents.
 
+        Paths that this object has seen are not looked at again.
+
         Raises:
             DataUnavailableError: If a path does not exist or may not be read.
         """
+        names = tuple(map(str, paths))
+        if names not in self._seen:
+            self._seen[names] = self._of(paths)
+        return self._seen[names]
+
+    def _of(self, paths: list[Path]) -> str:
         total = hashlib.sha256()
         for path in paths:
             if not path.exists():
                 raise DataUnavailableError(
                     f"There is no file or folder {str(path)!r}.", "Correct the path in the spec."
                 )
-            base = path if path.is_dir() else path.parent
-            for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
-                total.update(f"{file.relative_to(base).as_posix()}\0{self._one(file)}\n".encode())
+            real = str(path.resolve())
+            if path.is_dir():
+                for name, stat in _below(real, "", frozenset()):
+                    total.update(f"{name}\0{self._one(f'{real}{os.sep}{name}', stat)}\n".encode())
+            else:
+                total.update(f"{path.name}\0{self._one(real, path.stat())}\n".encode())
         return f"sha256:{total.hexdigest()}"
 
-    def _one(self, file: Path) -> str:
-        stat, name = file.stat(), str(file.resolve())
+    def _one(self, name: str, stat: os.stat_result) -> str:
         mark = [stat.st_size, stat.st_mtime_ns]
         known = self._known.get(name)
         if known and known[:2] == mark:
             return str(known[2])
         try:
-            with file.open("rb") as stream:
+            with open(name, "rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
         except PermissionError as error:
-            raise DataUnavailableError(
-                f"{str(file)!r} may not be read: permission denied.",
-                f"Run 'chmod u+r {file}', or choose another data root.",
-            ) from error
+            raise _denied(name) from error
         self._known[name] = [*mark, digest]
         self._changed = True
         return digest
@@ -95,3 +104,26 @@ class Digests:
         part.write_text(json.dumps(self._known), encoding="utf-8")
         part.replace(self._memory)
         self._changed = False
+
+
+def _below(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the files in a folder and in those inside it, links followed: name with slashes, and what ``stat`` says."""
+    here = os.stat(folder)
+    if (here.st_dev, here.st_ino) in above:  # a link that leads back
+        return
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except PermissionError as error:
+        raise _denied(folder) from error
+    for entry in entries:
+        if entry.is_dir():
+            yield from _below(entry.path, f"{prefix}{entry.name}/", above | {(here.st_dev, here.st_ino)})
+        elif entry.is_file():
+            yield prefix + entry.name, entry.stat()
+
+
+def _denied(name: str) -> DataUnavailableError:
+    return DataUnavailableError(
+        f"{name!r} may not be read: permission denied.",
+        f"Run 'chmod -R u+rX {name}', or choose another data root.",
+    )

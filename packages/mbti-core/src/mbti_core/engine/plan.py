@@ -12,6 +12,8 @@ from mbti_core.data.fileref import Digests
 from mbti_core.engine.config import Choice, Experiment
 from mbti_core.engine.keys import key_of
 from mbti_core.engine.numerics import choose_device, choose_precision, choose_threads
+from mbti_core.engine.problems import SpecError
+from mbti_core.engine.resolve import target_problems
 from mbti_core.engine.store import Store
 from mbti_core.plugins.manager import Registry
 from mbti_core.stages import VERSIONS
@@ -96,7 +98,7 @@ def make_plan(experiments: Sequence[Experiment], registry: Registry, options: Ru
 
     Raises:
         DataUnavailableError: If a data set or a file that a setting names is missing.
-        ConfigError: If the device does not exist.
+        ConfigError: If the device does not exist, or the attack's target is no class of the data set.
     """
     plan = Plan(choose_device(options.device))
     digests = Digests(options.store / "digests.json")
@@ -166,6 +168,7 @@ class _Planner:
     def prepare(self) -> str:
         dataset = self.e.dataset
         files = dataset.settings.files(self.options.data_root)  # type: ignore[attr-defined]  # a data set's settings
+        self.target_exists(dataset)
         payload = {
             "component": self.component(dataset),
             "options": dataset.options.model_dump(mode="json"),
@@ -174,6 +177,15 @@ class _Planner:
         }
         extra = {**self.settings(dataset=dataset), "root": str(self.options.data_root)}
         return self.add("prepare", dataset.name, payload, {}, extra)
+
+    def target_exists(self, dataset: Choice) -> None:
+        """Refuse a target that is no class, where only the files say which there are."""
+        source: Any = dataset.settings
+        if self.e.attack is not None and not source.card().classes:
+            classes = len(source.classes(self.options.data_root))
+            problems = target_problems(self.e.attack.options.target, dataset.name, classes)
+            if problems:
+                raise SpecError(problems)
 
     def corrupt(self, prepare: str) -> str:
         noises = [{"component": self.component(n), "share": n.options.share} for n in self.e.noise]

@@ -227,13 +227,12 @@ class _Resolver:
             return None
 
     def target_exists(self, dataset: Choice | None, attack: Choice | None) -> None:
-        if dataset is None or attack is None or attack.options.target == "all-to-all":
+        if dataset is None or attack is None:
             return
-        target = attack.options.target
-        classes: int = len(dataset.settings.card().classes)  # type: ignore[attr-defined]  # a data set's settings
-        for wrong in [t for t in (target if isinstance(target, tuple) else (target,)) if t >= classes]:
-            text = f"expected a class of {dataset.name}, an integer from 0 to {classes - 1}, got {wrong}."
-            self.problem(("attack", "target"), text)
+        classes = dataset.settings.card().classes  # type: ignore[attr-defined]  # a data set's settings
+        if classes:  # else the plan looks, which knows where the files are
+            for problem in target_problems(attack.options.target, dataset.name, len(classes)):
+                self.problem(*problem)
 
     def seeds(self) -> list[Seeds]:
         raw = self.raw.get("seeds", [0])
@@ -248,6 +247,13 @@ class _Resolver:
 
 def _whole(choices: list[Choice | None]) -> tuple[Choice, ...]:
     return tuple(c for c in choices if c is not None)
+
+
+def target_problems(target: Any, dataset: str, classes: int) -> list[Problem]:
+    """Return a problem for each target that is no class of the data set."""
+    named = () if target == "all-to-all" else target if isinstance(target, tuple) else (target,)
+    text = f"expected a class of {dataset}, an integer from 0 to {classes - 1}, got {{}}."
+    return [Problem(("attack", "target"), text.format(wrong)) for wrong in named if wrong >= classes]
 
 
 def parse_seeds(raw: Any) -> list[int]:

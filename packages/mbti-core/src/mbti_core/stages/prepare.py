@@ -67,7 +67,7 @@ def prepare(
         "reserve": _split(*held, modality),
         "test": _split(test, test_rows, "test", modality),
     }
-    return PreparedData(parts, tuple(card.classes), card.input, card.facts)
+    return PreparedData(parts, tuple(source.classes(root)), card.input, card.facts)
 
 
 def _divide(

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mbti_core.contracts.dataset import Card, DatasetSource, Part, Records
+from mbti_core.contracts.dataset import Card, DatasetSource, Download, Origin, Part, Records
 from mbti_core.contracts.model import InputSpec
-from mbti_core.errors import DataUnavailableError
 from mbti_image.datasets.batches import BatchImages
 from mbti_image.datasets.parquet import ParquetImages
-from mbti_image.files import listed
+from mbti_image.files import listed, not_there, not_whole
 from mbti_image.sample import Image
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -21,6 +20,16 @@ _SHAPE = (3, 32, 32)
 _BATCHES = "cifar-10-batches-py"
 _BATCH_FILES = {"train": [f"data_batch_{n}" for n in range(1, 6)], "test": ["test_batch"]}
 _SHARD = re.compile(r"(train|test)-(\d+)-of-(\d+)\.parquet")
+_ORIGIN = Origin(
+    "cifar10",
+    (
+        Download(
+            "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+            "md5:c58f30108f718f92721af3b95e74349a",
+            170_498_071,
+        ),
+    ),
+)
 _FIXTURE_ROWS = {"train": 60, "test": 30}
 
 
@@ -43,6 +52,8 @@ class Cifar10(DatasetSource[Image]):
             licence="no licence stated by its publishers",
             citation="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
             facts={"mirror": True},
+            counts={"train": 50_000, "test": 10_000},
+            origin=_ORIGIN,
         )
 
     def files(self, root: Path) -> list[Path]:
@@ -88,15 +99,10 @@ class Cifar10(DatasetSource[Image]):
             if names:
                 missing = [name for name in _BATCH_FILES[part] if name not in names]
                 return _whole([folder / name for name in _BATCH_FILES[part]], missing, folder)
-        raise DataUnavailableError(
-            f"cifar10 is not in {base}: there is neither plain_text/train-*.parquet nor {_BATCHES}.",
-            "Put one of the two there, or name another data root with --data-root or MBTI_DATA.",
-        )
+        raise not_there("cifar10", base, f"plain_text/train-*.parquet, and no {_BATCHES}")
 
 
 def _whole(files: list[Path], missing: list[str], folder: Path) -> list[Path]:
     if missing:
-        raise DataUnavailableError(
-            f"cifar10 is not whole in {folder}; missing: {', '.join(missing)}.", "Copy or download the data set again."
-        )
+        raise not_whole("cifar10", folder, missing)
     return files

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from mbti_core.errors import DataFormatError
+from mbti_image.datasets.decode import decode, gather
 from mbti_image.files import reading
 from mbti_image.sample import Image
 
@@ -55,27 +55,20 @@ class ParquetImages:
         Raises:
             DataFormatError: If a picture cannot be decoded or has another size; names the file and the row.
         """
-        pictures = torch.empty(len(rows), *self._shape, dtype=torch.uint8)
-        for at, row in enumerate(rows.tolist()):
-            group = bisect_right(self._starts, row) - 1
-            file, number, first = self._groups[group]
-            if self._open is None or self._open[0] != group:
-                self._open = (group, _Encoded(file, number))
-            within = row - self._starts[group]
-            pictures[at] = self._decoded(self._open[1].at(within), f"{file}: row {first + within}")
-        return pictures
+        held = [self._encoded(row) for row in rows.tolist()]  # in order: a file is read forward
+        return gather(len(held), lambda i: self._picture(*held[i]), self._shape)
 
-    def _decoded(self, encoded: bytes | None, where: str) -> Tensor:
-        from torchvision.io import ImageReadMode, decode_image  # noqa: PLC0415 - seconds; prepared data needs none
+    def _encoded(self, row: int) -> tuple[bytes | None, str]:
+        """Return an encoded picture, and what a message calls it."""
+        group = bisect_right(self._starts, row) - 1
+        file, number, first = self._groups[group]
+        if self._open is None or self._open[0] != group:
+            self._open = (group, _Encoded(file, number))
+        within = row - self._starts[group]
+        return self._open[1].at(within), f"{file}: row {first + within}"
 
-        try:
-            picture: Tensor = decode_image(
-                torch.frombuffer(bytearray(encoded or b""), dtype=torch.uint8), ImageReadMode.RGB
-            )
-        except (RuntimeError, ValueError) as error:
-            raise DataFormatError(
-                f"{where} does not hold a picture that can be decoded.", "Copy or download the file again."
-            ) from error
+    def _picture(self, encoded: bytes | None, where: str) -> Tensor:
+        picture = decode(encoded or b"", where)
         if tuple(picture.shape) != self._shape:
             expected, found = (f"{s[2]} x {s[1]} pixels" for s in (self._shape, picture.shape))
             raise DataFormatError(

@@ -26,7 +26,8 @@ _PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
 @contextmanager
-def _fixture(case: Case) -> Iterator[Path]:
+def fixture_of(case: Case) -> Iterator[Path]:
+    """Give a data root with the tiny copy that a data set writes of itself."""
     with tempfile.TemporaryDirectory(prefix="mbti-check-") as name:
         root = Path(name) / "root"
         root.mkdir()
@@ -46,7 +47,7 @@ def reads_its_fixture(case: Case) -> None:
     If this fails: write the fixture in the original layout, and read samples by the positions that are asked for.
     """
     spec = case.settings.card().input
-    with _fixture(case) as root:
+    with fixture_of(case) as root:
         missing = [str(f) for f in case.settings.files(root) if not f.exists()]
         expect(not missing, f"files that don't exist: {', '.join(missing)}")
         for part in ("train", "test"):
@@ -77,11 +78,11 @@ def _matches_card(x: Any, case: Case) -> None:
 def labels_in_range(case: Case) -> None:
     """Every label is a class of the card.
 
-    If this fails: number classes from 0 in the order of ``card().classes``.
+    If this fails: number classes from 0 in the order of ``classes(root)``, by default ``card().classes``.
     """
-    classes = len(case.settings.card().classes)
-    expect(classes > 1, f"expected at least two classes, got {classes}")
-    with _fixture(case) as root:
+    with fixture_of(case) as root:
+        classes = len(case.settings.classes(root))
+        expect(classes > 1, f"expected at least two classes, got {classes}")
         for part in _PARTS:
             records = case.settings.load(part, root)
             if records is not None:
@@ -94,7 +95,7 @@ def fingerprint_stable(case: Case) -> None:
 
     If this fails: list every file that ``load`` reads, in a fixed order.
     """
-    with _fixture(case) as root:
+    with fixture_of(case) as root:
         files = case.settings.files(root)
         moved = root.parent / "elsewhere"
         shutil.copytree(root, moved)
@@ -113,7 +114,7 @@ def missing_data_message(case: Case) -> None:
 
     If this fails: raise ``DataUnavailableError(message, hint)`` with the folder in the message.
     """
-    with _fixture(case) as root:
+    with fixture_of(case) as root:
         nowhere = root / "nowhere"
         for name, call in (("files", lambda: case.settings.files(nowhere)), ("load", lambda: _read(case, nowhere))):
             try:
@@ -134,7 +135,7 @@ def splits_disjoint(case: Case) -> None:
 
     If this fails: look for rows that ``load`` gives under two parts.
     """
-    with _fixture(case) as root:
+    with fixture_of(case) as root:
         prepared = prepare(case.settings, DatasetOptions(), root, 0, case.modality)
         ids = torch.cat([split.index for split in prepared.parts.values()])
         expect(len(set(ids.tolist())) == len(ids), "one id stands in two parts")
@@ -152,13 +153,13 @@ def same_twice(case: Case) -> None:
 
     If this fails: draw nothing while reading; a data set that is generated keys its draws by row.
     """
-    with _fixture(case) as root:
+    with fixture_of(case) as root:
         found = [digest(_part(case, "train", root).read(np.arange(8)), case.modality) for _ in range(2)]
         expect(found[0] == found[1], "two reads differ")
 
 
 def _on_disk(case: Case) -> bool:
-    with _fixture(case) as root:
+    with fixture_of(case) as root:
         return any(root.iterdir())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from mbti_core.contracts.attack import PoisonContext, RowKind
@@ -14,13 +15,16 @@ from mbti_core.contracts.noise import NoiseContext
 from mbti_core.data.rng import Draws
 from mbti_core.stages.train import hold
 from mbti_core.testing.checks.case import Case, expect
+from mbti_core.testing.checks.datasets import fixture_of
 from mbti_core.testing.compare import alike, fingerprint
 
 _ROWS = torch.arange(16)
 
 
 def _dataset(case: Case) -> Any:
-    return case.bench.data.parts["test"].take(_ROWS)
+    with fixture_of(case) as root:
+        records = case.settings.load("test", root)
+        return records.read(np.arange(min(len(_ROWS), len(records.y))))
 
 
 def _attack(case: Case) -> Any:
