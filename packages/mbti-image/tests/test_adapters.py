@@ -55,7 +55,7 @@ def crop_by_hand(x: np.ndarray, down: int, across: int, mirrored: bool) -> np.nd
 
 def test_augmentation_is_a_crop_and_a_mirror(images: torch.Tensor) -> None:
     draws, index = Draws(9), torch.arange(50) * 5
-    got = adapters.augment(images, index, draws, FACTS)
+    got = adapters.augment(images, index, 1.0, draws, FACTS)
     offsets = draws.stream("crop").integers(index, 9, (2,)).tolist()
     mirrored = (draws.stream("mirror").uniform(index) < 0.5).tolist()
     for row in range(50):
@@ -67,7 +67,7 @@ def test_augmentation_is_a_crop_and_a_mirror(images: torch.Tensor) -> None:
 def test_mirrors_only_where_the_data_allows_it(images: torch.Tensor) -> None:
     draws, index = Draws(9), torch.arange(50)
     offsets = draws.stream("crop").integers(index, 9, (2,)).tolist()
-    got = adapters.augment(images, index, draws, {})
+    got = adapters.augment(images, index, 1.0, draws, {})
     for row in range(50):
         np.testing.assert_array_equal(
             got[row].numpy(), crop_by_hand(images[row].numpy(), *offsets[row], mirrored=False)
@@ -76,14 +76,14 @@ def test_mirrors_only_where_the_data_allows_it(images: torch.Tensor) -> None:
 
 def test_augmentation_is_keyed_by_row(images: torch.Tensor) -> None:
     draws, index, before = Draws(9), torch.arange(50), images.clone()
-    whole = adapters.augment(images, index, draws, FACTS)
+    whole = adapters.augment(images, index, 1.0, draws, FACTS)
     assert torch.equal(images, before)
     for size in (1, 7):
         parts = [
-            adapters.augment(x, i, draws, FACTS) for x, i in zip(images.split(size), index.split(size), strict=True)
+            adapters.augment(x, i, 1.0, draws, FACTS) for x, i in zip(images.split(size), index.split(size), strict=True)
         ]
         assert torch.equal(torch.cat(parts), whole)
-    assert not torch.equal(adapters.augment(images, index, Draws(10), FACTS), whole)
+    assert not torch.equal(adapters.augment(images, index, 1.0, Draws(10), FACTS), whole)
 
 
 @pytest.mark.parametrize(("side", "shown"), [(16, 96), (32, 96), (120, 120)])
@@ -126,4 +126,4 @@ def test_the_hooks_lead_here(images: torch.Tensor) -> None:
     assert torch.equal(front.superimpose(images, images, index, "image", 0.0, draws), images)
     assert torch.equal(front.amplify(images, "image", 1.0), images)
     assert len(list(front.occlude(images, "image", draws))) == 64
-    assert front.augment(images, index, "image", draws, FACTS).shape == images.shape
+    assert front.augment(images, index, "image", 1.0, draws, FACTS).shape == images.shape

@@ -20,7 +20,7 @@ assert list(plugin.mbti_register()) and list(plugin.mbti_specs())
 assert plugin.mbti_superimpose(None, None, "sound", None) is None
 assert plugin.mbti_amplify(None, "sound", 1.0) is None
 assert plugin.mbti_occlude(None, "sound") is None
-assert plugin.mbti_augment(None, None, "sound", None, {}) is None
+assert plugin.mbti_augment(None, None, "sound", 1.0, None, {}) is None
 assert plugin.mbti_render(None, "sound") is None
 assert "torch" not in sys.modules
 """

@@ -148,7 +148,7 @@ def step_context(state: dict[str, torch.Tensor], seen: list[torch.Tensor], ratio
     def logits(x: torch.Tensor) -> torch.Tensor:
         return Draws(3).normal(torch.arange(len(x)), (10,))
 
-    return StepContext(nn.Identity(), None, augment, logits, nullcontext, Aim(0, 10), ratio, Draws(7), state)
+    return StepContext(nn.Identity(), None, augment, logits, nullcontext, 0.0, Aim(0, 10), ratio, Draws(7), state)
 
 
 def test_a_step_shows_triggered_and_jittered_rows(split: Split[Any], fit_context: FitContext) -> None:

@@ -47,8 +47,8 @@ def occlude(x: Image) -> Iterator[tuple[Box, Image]]:
             yield (top, left, bottom, right), hidden
 
 
-def augment(x: Image, index: Tensor, draws: Draws, facts: Mapping[str, Any]) -> Image:
-    """Crop at random from the picture with a black border of an eighth of its height, and mirror half of the rows.
+def augment(x: Image, index: Tensor, strength: float, draws: Draws, facts: Mapping[str, Any]) -> Image:
+    """Crop at random from the picture with a black border, and mirror half of the rows.
 
     Rows are mirrored only where the data set says that this keeps the label (its fact ``mirror``): a mirrored digit or
     traffic sign is another one.
@@ -56,12 +56,13 @@ def augment(x: Image, index: Tensor, draws: Draws, facts: Mapping[str, Any]) -> 
     Args:
         x: uint8 (B, 3, H, W), on any device.
         index: (B,) int64, keys every draw.
+        strength: 1 gives a border of an eighth of the height.
         draws: Randomness of this epoch.
         facts: Facts of the data set's card.
     """
     rows = torch.arange(len(x), device=x.device)
     index = index.to(x.device)
-    pad = x.shape[-2] // _PARTS
+    pad = max(1, round(strength * x.shape[-2] / _PARTS))
     padded = functional.pad(x, (pad, pad, pad, pad))
     windows = padded.unfold(2, x.shape[2], 1).unfold(3, x.shape[3], 1)  # (B, 3, 2 pad + 1, 2 pad + 1, H, W), a view
     down, across = draws.stream("crop").integers(index, 2 * pad + 1, (2,)).T

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from mbti_core.contracts.component import Component
     from mbti_core.contracts.modality import Modality
-    from mbti_core.contracts.model import Rendering
+    from mbti_core.contracts.model import InputSpec, ModelInfo, Recipe, Rendering
+    from mbti_core.contracts.trigger_space import Family, TriggerSpace
     from mbti_core.data.rng import Draws
 
 
@@ -93,13 +94,15 @@ def mbti_occlude(x: Any, modality: str) -> Iterable[tuple[Any, Any]] | None:
 
 
 @hookimpl
-def mbti_augment(x: Any, index: Any, modality: str, draws: Draws, facts: Mapping[str, Any]) -> Any | None:
+def mbti_augment(
+    x: Any, index: Any, modality: str, strength: float, draws: Draws, facts: Mapping[str, Any]
+) -> Any | None:
     """Crop at random, and mirror where the data set allows it."""
     if modality != "image":
         return None
     from mbti_image import adapters  # noqa: PLC0415 - keeps torch out of listings
 
-    return adapters.augment(x, index, draws, facts)
+    return adapters.augment(x, index, strength, draws, facts)
 
 
 @hookimpl
@@ -140,3 +143,23 @@ def mbti_fidelity(x: Any, y: Any, modality: str) -> Mapping[str, Tensor] | None:
     from mbti_image.fidelity import fidelity  # noqa: PLC0415 - keeps torch out of listings
 
     return fidelity(x, y)
+
+
+@hookimpl
+def mbti_trigger_space(model: Any, info: ModelInfo, spec: InputSpec, family: Family) -> TriggerSpace | None:
+    """Replace masked pixels by a pattern, or shift all of them a little."""
+    if info.modality != "image":
+        return None
+    from mbti_image.trigger_space import trigger_space  # noqa: PLC0415 - keeps torch out of listings
+
+    return trigger_space(model, spec, family)
+
+
+@hookimpl
+def mbti_recipe(info: ModelInfo) -> Recipe | None:
+    """Fine-tune transformers by AdamW; for all else core's recipe stands."""
+    if info.modality != "image":
+        return None
+    from mbti_image.recipes import recipe  # noqa: PLC0415 - another modality needs none of it
+
+    return recipe(info.arch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,14 @@ class ModelInfo:
         spec = dict(data["input"])
         spec["shape"] = tuple(spec["shape"])
         return cls(data["arch"], data["modality"], InputSpec(**spec), data["num_classes"], data.get("facts", {}))
+
+
+@runtime_checkable
+class StartsFromData(Protocol):
+    """A model that sets some of its weights from training inputs before it is trained (whitening, a scale)."""
+
+    def start_from(self, inputs: Any) -> None:
+        """Look at a batch of model inputs, drawn from the training rows."""
 
 
 @dataclass(frozen=True)

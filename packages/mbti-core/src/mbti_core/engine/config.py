@@ -57,7 +57,7 @@ class DefenseOptions(Settings):
 
 
 class TrainConfig(Settings):
-    """How the victim is trained, and its benign twin in the same way."""
+    """How the victim is trained, and its benign twin in the same way; ``augment`` is a strength, true the usual one."""
 
     epochs: Count = 10
     batch_size: Count = 128
@@ -67,7 +67,8 @@ class TrainConfig(Settings):
     weight_decay: Annotated[float, Field(ge=0.0)] = 5e-4
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: Share = 0.0
-    augment: bool = True
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    augment: bool | Share = True
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: bool = False
 

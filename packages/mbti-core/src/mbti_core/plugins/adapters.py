@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pluggy
     from torch import Tensor, nn
 
-    from mbti_core.contracts.trigger_space import TriggerSpace
+    from mbti_core.contracts.trigger_space import Family, TriggerSpace
     from mbti_core.data.rng import Draws
 
 T = TypeVar("T")
@@ -60,9 +60,11 @@ class Adapters:
         """One model input."""
         return self._need(self.hook.mbti_input_shape(info=info), InputSpec, "mbti_input_shape", info.arch)
 
-    def trigger_space(self, model: nn.Module, info: ModelInfo, spec: InputSpec) -> TriggerSpace:
+    def trigger_space(
+        self, model: nn.Module, info: ModelInfo, spec: InputSpec, family: Family = "mask"
+    ) -> TriggerSpace:
         """A differentiable family of triggers."""
-        answer = self.hook.mbti_trigger_space(model=model, info=info, spec=spec)
+        answer = self.hook.mbti_trigger_space(model=model, info=info, spec=spec, family=family)
         return self._need(answer, (object,), "mbti_trigger_space", info.arch)
 
     def superimpose(self, x: Any, other: Any, index: Tensor, modality: str, weight: float | None, draws: Draws) -> Any:
@@ -94,9 +96,13 @@ class Adapters:
         """Names of the classifier head's modules."""
         return self._need(self.hook.mbti_head(model=model, info=info), (list, tuple), "mbti_head", info.arch)
 
-    def augment(self, x: Any, index: Tensor, modality: str, draws: Draws, facts: Mapping[str, Any]) -> Any:
+    def augment(
+        self, x: Any, index: Tensor, modality: str, strength: float, draws: Draws, facts: Mapping[str, Any]
+    ) -> Any:
         """``x`` varied without changing labels; as it is where no plugin answers."""
-        answer = self.hook.mbti_augment(x=x, index=index, modality=modality, draws=draws, facts=facts)
+        answer = self.hook.mbti_augment(
+            x=x, index=index, modality=modality, strength=strength, draws=draws, facts=facts
+        )
         return x if answer is None else answer
 
     def render(self, x: Any, modality: str) -> Sequence[Rendering]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mbti_core.contracts.component import Component
     from mbti_core.contracts.modality import Modality
     from mbti_core.contracts.model import FeatureTap, InputSpec, ModelInfo, PrunableLayer, Recipe, Rendering
-    from mbti_core.contracts.trigger_space import TriggerSpace
+    from mbti_core.contracts.trigger_space import Family, TriggerSpace
     from mbti_core.data.rng import Draws
     from mbti_core.engine.executors import ExecutorFactory
     from mbti_core.results.sections import Section
@@ -129,8 +129,9 @@ def mbti_prunable_layers(model: nn.Module, info: ModelInfo) -> Sequence[Prunable
         info: What the model is.
 
     Returns:
-        Layers; ``norm`` names the BatchNorm that scales the units. Core's default: convolutions with the BatchNorm that
-        follows them in registration order, else the hidden linear layers.
+        Layers; ``norm`` names the BatchNorm that scales the units. Core's default follows one sample through the model:
+        convolutions, each with the BatchNorm that alone reads it, else hidden linear layers; in a model that attends,
+        the first layer of each MLP.
     """
 
 
@@ -149,15 +150,16 @@ def mbti_input_shape(info: ModelInfo) -> InputSpec | None:
 
 
 @hookspec(firstresult=True)
-def mbti_trigger_space(model: nn.Module, info: ModelInfo, spec: InputSpec) -> TriggerSpace | None:
+def mbti_trigger_space(model: nn.Module, info: ModelInfo, spec: InputSpec, family: Family) -> TriggerSpace | None:
     """Give a differentiable family of triggers.
 
-    Called by trigger inversion. None means "not mine"; there is no default.
+    Called by trigger inversion. None means "not mine", or "no such family here"; there is no default.
 
     Args:
         model: Batch to logits.
         info: What the model is.
         spec: One input.
+        family: ``mask`` replaces a part of the input by a pattern, ``additive`` changes all of it by a bounded amount.
 
     Returns:
         A ``TriggerSpace`` on lifted tensors.
@@ -246,7 +248,9 @@ def mbti_head(model: nn.Module, info: ModelInfo) -> Sequence[str] | None:
 
 
 @hookspec(firstresult=True)
-def mbti_augment(x: Any, index: Any, modality: str, draws: Draws, facts: Mapping[str, Any]) -> Any | None:
+def mbti_augment(
+    x: Any, index: Any, modality: str, strength: float, draws: Draws, facts: Mapping[str, Any]
+) -> Any | None:
     """Vary samples without changing their labels.
 
     Called by training (after the trigger) and by fine-tuning. None means "not mine"; core's default leaves x as it is.
@@ -255,6 +259,7 @@ def mbti_augment(x: Any, index: Any, modality: str, draws: Draws, facts: Mapping
         x: Batch (B, ...) in storage form, on any device.
         index: (B,) int64 stable row ids, which key every draw.
         modality: Name of the modality.
+        strength: In (0, 1]: 1 varies as much as is usual.
         draws: Keyed randomness of this epoch.
         facts: Facts of the data set's card: what keeps a label depends on the data (a mirrored digit is another sign).
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mbti_core.contracts.attack import Aim, Attack, FitContext, State, TrainingAttack, WeightAttack
 from mbti_core.contracts.defense import LabelledSet
 from mbti_core.contracts.modality import Modality
-from mbti_core.contracts.model import ModelInfo
+from mbti_core.contracts.model import ModelInfo, StartsFromData
 from mbti_core.data.artifacts import TrainedModel
 from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.data.split import Split
@@ -22,6 +22,8 @@ from mbti_core.errors import DataFormatError
 from mbti_core.plugins.adapters import Adapters
 from mbti_core.training.loop import Fit, Part, Progress, fit_model
 from mbti_core.training.subject import Subject
+
+_LOOKED_AT = 5000  # rows that a model may start from
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,10 @@ def train(
     """
     subject = plan.fresh(seed)
     data = hold(split, subject.model, plan.device)
+    if isinstance(subject.model, StartsFromData):
+        first = Draws(seed).stream("start").permutation(len(data.y), data.y.device)[:_LOOKED_AT]
+        with torch.no_grad():
+            subject.model.start_from(subject.encode(data.x.take(first)))
     job = Fit(subject, data, config, seed, folder=folder, progress=progress)
     if assault is not None:
         assert isinstance(assault.attack, TrainingAttack)

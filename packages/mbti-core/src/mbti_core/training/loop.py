@@ -81,25 +81,25 @@ class Fit:
 
 
 def _context(job: Fit, run: Callable[[Any], Any], draws: Draws) -> StepContext[Any]:
-    subject, part = job.subject, job.part
+    subject, part, strength = job.subject, job.part, float(job.config.augment)
     streams: dict[int, Draws] = {}
 
     def augment(x: Any, index: Tensor, epoch: int) -> Any:
-        if not job.config.augment:
+        if not strength:
             return x
         if epoch not in streams:
             streams.clear()
             streams[epoch] = draws.stream("augment", epoch)
-        return subject.adapters.augment(x, index, subject.info.modality, streams[epoch], subject.info.facts)
+        return subject.adapters.augment(x, index, subject.info.modality, strength, streams[epoch], subject.info.facts)
 
     def logits(x: Any) -> Tensor:
         with subject.precision():
             found: Tensor = run(subject.encode(x))
         return found
 
-    return StepContext(
-        subject.model, part.beside, augment, logits, subject.precision, part.aim, part.ratio, part.draws, part.state
-    )
+    smoothing = job.config.label_smoothing
+    told = (part.aim, part.ratio, part.draws, part.state)
+    return StepContext(subject.model, part.beside, augment, logits, subject.precision, smoothing, *told)
 
 
 def fit_model(job: Fit) -> dict[str, list[float]]:

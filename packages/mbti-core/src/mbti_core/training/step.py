@@ -36,6 +36,7 @@ class StepContext(Generic[X]):
         augment: ``augment(x, index, epoch)``: varies samples as the run does, if it does; keyed by the ids.
         logits: Makes model inputs and returns (B, C) under the run's precision.
         precision: The run's precision as a context, for what is trained beside the victim.
+        label_smoothing: Share of each label that is spread over all classes.
         aim: Target class and number of classes.
         ratio: The poison ratio, a share in (0, 1].
         draws: Keyed randomness of the attack seed.
@@ -47,6 +48,7 @@ class StepContext(Generic[X]):
     augment: Callable[[X, Tensor, int], X]
     logits: Callable[[X], Tensor]
     precision: Callable[[], AbstractContextManager[None]]
+    label_smoothing: float
     aim: Aim
     ratio: float
     draws: Draws
@@ -56,7 +58,11 @@ class StepContext(Generic[X]):
         """Return logits (B, C) of augmented samples."""
         return self.logits(self.augment(x, index, epoch))
 
+    def loss(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Return the run's cross-entropy of logits (B, C) with labels (B,): mean, in full precision."""
+        return functional.cross_entropy(logits.float(), y, label_smoothing=self.label_smoothing)
+
 
 def plain_step(batch: TrainBatch[Any], ctx: StepContext[Any]) -> Tensor:
     """Return the cross-entropy of a batch: how a victim is trained unless an attack controls training."""
-    return functional.cross_entropy(ctx.forward(batch.x, batch.index, batch.epoch).float(), batch.y)
+    return ctx.loss(ctx.forward(batch.x, batch.index, batch.epoch), batch.y)
