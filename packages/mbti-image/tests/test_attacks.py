@@ -8,13 +8,33 @@ from typing import Any
 import pytest
 import torch
 
-from mbti_core.contracts.attack import Attack, FitContext, PoisonContext, RowKind
+from mbti_core.contracts.attack import Attack, CleanLabelAttack, FitContext, PoisonContext, RowKind
 from mbti_core.data.split import Split
+from mbti_core.stages.poison import poison
+from mbti_image.attacks.adap_blend import AdapBlend
+from mbti_image.attacks.adap_patch import AdapPatch
 from mbti_image.attacks.badnets import BadNets
 from mbti_image.attacks.blended import Blended
+from mbti_image.attacks.dynatrigger import DynaTrigger
+from mbti_image.attacks.ftrojan import FTrojan
+from mbti_image.attacks.pnoise import PNoise
+from mbti_image.attacks.sig import Sig
+from mbti_image.attacks.tact import TaCT
 from mbti_image.attacks.wanet import WaNet
 
-ATTACKS = [BadNets(), Blended(), WaNet()]
+COVERING = {WaNet: 2, AdapBlend: 1, AdapPatch: 2, TaCT: 1}
+ATTACKS = [
+    BadNets(),
+    Blended(),
+    WaNet(),
+    Sig(),
+    PNoise(),
+    DynaTrigger(),
+    FTrojan(),
+    AdapBlend(),
+    AdapPatch(),
+    TaCT(),
+]
 Contexts = Callable[..., PoisonContext]
 each = pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: type(attack).__name__)
 
@@ -54,13 +74,29 @@ def test_one_seed_gives_the_same_bytes(attack: Attack[Any], split: Split[Any], f
 
 @each
 def test_chooses_rows_of_their_own(attack: Attack[Any], split: Split[Any], fit_context: FitContext) -> None:
-    chosen = attack.choose(split, 10, fit_context.draws, fit_context.aim)
-    again = attack.choose(split, 10, fit_context.draws, fit_context.aim)
+    chosen = attack.choose(split, 4, fit_context.draws, fit_context.aim)
+    again = attack.choose(split, 4, fit_context.draws, fit_context.aim)
     assert torch.equal(chosen.poison, again.poison)
     assert torch.equal(chosen.cover, again.cover)
-    assert len(chosen.poison) == 10
-    assert len(chosen.cover) == (20 if isinstance(attack, WaNet) else 0)
+    assert len(chosen.poison) == 4
+    assert len(chosen.cover) == 4 * COVERING.get(type(attack), 0)
     rows = torch.cat([chosen.poison, chosen.cover]).tolist()
     assert len(set(rows)) == len(rows)
     assert (chosen.poison.diff() > 0).all()
     assert (chosen.cover.diff() > 0).all()
+
+
+@each
+def test_other_rows_stay_and_only_poisoned_labels_change(
+    attack: Attack[Any], split: Split[Any], images: torch.Tensor, fit_context: FitContext
+) -> None:
+    clean_label = isinstance(attack, CleanLabelAttack)
+    state = attack.fit(split, fit_context)
+    made = poison(split, attack, fit_context.aim, 0.08, 0, state, clean_label=clean_label).split()
+    got, untouched = made.take(torch.arange(50)), made.kind == RowKind.CLEAN
+    assert torch.equal(got[untouched], images[untouched])
+    assert (got[~untouched] != images[~untouched]).flatten(1).any(dim=1).all()
+    hit = made.kind == RowKind.POISONED
+    expected = 0 if clean_label else 4 - int((split.labels[hit] == 0).sum())
+    assert int((made.labels != split.labels).sum()) == expected
+    assert torch.equal(made.labels[~hit], split.labels[~hit])

@@ -14,7 +14,8 @@ from mbti_core.data.fileref import FileRef
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
 from mbti_core.errors import DataFormatError, DataUnavailableError
-from mbti_image.attacks.blended import Blended, draw_picture
+from mbti_image.attacks.blended import Blended
+from mbti_image.patterns import draw_picture
 
 Contexts = Callable[..., PoisonContext]
 

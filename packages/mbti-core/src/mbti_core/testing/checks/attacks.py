@@ -190,7 +190,9 @@ def never_touches_test_labels(case: Case) -> None:
 
 
 def asr_on_toy(case: Case) -> None:
-    """A small model trained under the attack (10 %, target 0) gives 90 % of the triggered rows the attacker's label.
+    """A small model trained under the attack (target 0) gives 90 % of the triggered rows the attacker's label.
+
+    Poisoned are 10 % of the rows, or half of those that the attack can poison where that is less.
 
     If this fails: look at a triggered sample; if the method needs more data or training than the small set of the
     checks allows, say so in ``xfail``.
