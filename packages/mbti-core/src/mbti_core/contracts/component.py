@@ -39,8 +39,8 @@ class Component:
         target: ``package.module:Name`` of the settings class, model factory or metric function.
         summary: At most one short sentence, for listings.
         version: Rises when results change; part of every key.
-        traits: Data for planning, tables and tests, e.g. ``clean_label``, ``trains``, ``weak``,
-            ``large``, ``stochastic``.
+        traits: Data for planning, tables and tests, e.g. ``clean_label``, ``trains``, ``weak``, ``stochastic``; of a
+            model ``large`` (takes all cores) and ``bf16`` (is faster in it where the processor has it).
         extra: The distribution extra that the component needs, e.g. ``mbti-text[nlpaug]``.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -11,10 +11,16 @@ if TYPE_CHECKING:
     from mbti_core.data.rng import Draws
 
 Params = Mapping[str, "Tensor"]
+Family = Literal["mask", "additive"]
+"""``mask`` replaces a part of the input by a pattern; ``additive`` changes all of it by a bounded amount."""
 
 
 class TriggerSpace(Protocol):
-    """Triggers on lifted tensors (pixels, waveform, token embeddings)."""
+    """Triggers on lifted tensors (pixels, waveform, token embeddings).
+
+    Parameters of one trigger have no batch axis. Stacked ones (K, 1, ...) give (K, B, ...) triggered samples and (K, 1)
+    sizes: a method that looks for a trigger of each class takes them all in one step.
+    """
 
     def lift(self, model: nn.Module, batch: Any) -> Tensor:
         """Return the differentiable form of a model input (B, ...)."""
@@ -26,7 +32,7 @@ class TriggerSpace(Protocol):
         """Return the lifted batch with the trigger; differentiable in ``params``."""
 
     def logits(self, model: nn.Module, lifted: Tensor) -> Tensor:
-        """Return (B, C) logits of a lifted batch."""
+        """Return (B, C) logits of a lifted batch (B, ...)."""
 
     def size(self, params: Params) -> Tensor:
-        """Return a scalar: how large the trigger is."""
+        """Return how large the trigger is, a scalar."""

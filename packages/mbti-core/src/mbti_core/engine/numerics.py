@@ -37,12 +37,12 @@ def choose_precision(asked: str, traits: Collection[str], device: str) -> str:
 
     Args:
         asked: ``auto``, ``fp32`` or ``bf16``.
-        traits: The model component's; ``large`` says that it gains.
+        traits: The model component's; ``bf16`` says that it gains (depthwise convolutions lose on a CPU).
         device: Where it will compute.
     """
     if asked != "auto":
         return asked
-    return "bf16" if "large" in traits and (device.startswith("cuda") or cpu_gains_from_bf16()) else "fp32"
+    return "bf16" if "bf16" in traits and (device.startswith("cuda") or cpu_gains_from_bf16()) else "fp32"
 
 
 def choose_device(asked: str) -> str:

@@ -20,12 +20,13 @@ from mbti_core.data.artifacts import PreparedData, TrainedModel
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
 from mbti_core.engine.config import DatasetOptions, TrainConfig, settings_class
-from mbti_core.errors import DataUnavailableError
+from mbti_core.errors import ConfigError, DataUnavailableError, MissingPluginError
 from mbti_core.plugins.manager import Registered, Registry
 from mbti_core.stages.fit import fit, fits
 from mbti_core.stages.poison import poison, trigger_test
 from mbti_core.stages.prepare import prepare
 from mbti_core.stages.train import Assault, ModelPlan, hold, implant, train
+from mbti_core.training.subject import Subject
 
 T = TypeVar("T")
 CPU = torch.device("cpu")
@@ -104,13 +105,24 @@ class Bench:
         modality = self.registry.modalities[self.name]
         return ModelPlan(registered.load(), plain, info, modality, self.registry.adapters, CPU, "fp32")
 
+    def fresh(self, registered: Registered, seed: int) -> Subject:
+        """Return an untrained model of a component, on this data.
+
+        Raises:
+            NotApplicableError: If it cannot take inputs of this size, or the extra that it needs is not installed.
+        """
+        try:
+            return self.plan(registered).fresh(seed)
+        except (ConfigError, MissingPluginError) as refusal:
+            raise NotApplicableError(refusal.message) from refusal
+
     @cached_property
     def smallest(self) -> ModelPlan:
-        """The modality's model with the fewest parameters."""
+        """The modality's model with the fewest parameters, among those that are not ``large`` if there are any."""
         found = [r for r in self.registry.components("model", self.name) if r.component.modality == self.name]
         if not found:
             raise NotApplicableError(f"no model of the modality {self.name!r} is installed")
-        plans = [self.plan(r) for r in found]
+        plans = [self.plan(r) for r in [r for r in found if "large" not in r.component.traits] or found]
         return min(plans, key=lambda p: sum(w.numel() for w in p.fresh(0).model.parameters()))
 
     @cached_property

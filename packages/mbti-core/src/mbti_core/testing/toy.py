@@ -179,9 +179,9 @@ class MaskAndPattern:
         return batch
 
     def initial(self, draws: Draws) -> Params:
-        """Return a mask that is nearly 0 and a random pattern, (1, 1, 12, 12) each."""
-        pattern = draws.stream("pattern").normal(torch.zeros(1, dtype=torch.int64), (1, SIDE, SIDE))
-        return {"mask": torch.full((1, 1, SIDE, SIDE), -4.0), "pattern": pattern}
+        """Return a mask that is nearly 0 and a random pattern, (1, 12, 12) each."""
+        pattern = draws.stream("pattern").normal(torch.zeros(1, dtype=torch.int64), (1, SIDE, SIDE))[0]
+        return {"mask": torch.full((1, SIDE, SIDE), -4.0), "pattern": pattern}
 
     def apply(self, lifted: Tensor, params: Params) -> Tensor:
         """Return (1 - m) x + m p."""
@@ -189,13 +189,13 @@ class MaskAndPattern:
         return (1 - mask) * lifted + mask * pattern
 
     def logits(self, model: nn.Module, lifted: Tensor) -> Tensor:
-        """Return (B, C)."""
-        logits: Tensor = model(lifted)
-        return logits
+        """Return (B, C), or (K, B, C) of stacked triggers."""
+        logits: Tensor = model(lifted.flatten(0, -4))
+        return logits.view(*lifted.shape[:-3], -1)
 
     def size(self, params: Params) -> Tensor:
         """Return the L1 norm of the mask."""
-        return params["mask"].sigmoid().sum()
+        return params["mask"].sigmoid().sum((-3, -2, -1))
 
 
 def render(x: Any) -> Sequence[Rendering]:

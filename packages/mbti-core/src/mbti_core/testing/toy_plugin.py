@@ -13,8 +13,8 @@ from mbti_core.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from mbti_core.contracts.modality import Modality
-    from mbti_core.contracts.model import InputSpec, ModelInfo, Rendering
-    from mbti_core.contracts.trigger_space import TriggerSpace
+    from mbti_core.contracts.model import ModelInfo, Rendering
+    from mbti_core.contracts.trigger_space import Family, TriggerSpace
 
 _TOY = "mbti_core.testing.toy"
 _DEFENSES = "mbti_core.testing.toy_defenses"
@@ -64,10 +64,9 @@ def mbti_amplify(x: Any, modality: str, factor: float) -> Any | None:
 
 
 @hookimpl
-def mbti_trigger_space(info: ModelInfo, spec: InputSpec) -> TriggerSpace | None:
+def mbti_trigger_space(info: ModelInfo, family: Family) -> TriggerSpace | None:
     """Give masks and patterns on pixels."""
-    del spec
-    if info.modality != "toy":
+    if info.modality != "toy" or family != "mask":
         return None
     from mbti_core.testing import toy  # noqa: PLC0415 - keeps torch out of listings
 

@@ -44,7 +44,7 @@ def _noise(case: Case) -> Any:
 
 
 def _model(case: Case) -> Any:
-    subject = case.bench.plan(case.registered).fresh(0)
+    subject = case.bench.fresh(case.registered, 0)
     held = hold(case.bench.data.parts["test"], subject.model, subject.device, _ROWS).x
     return subject.logits(held.take(torch.arange(len(_ROWS))))
 

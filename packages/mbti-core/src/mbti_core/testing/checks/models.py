@@ -19,7 +19,7 @@ _BATCH = 7
 
 
 def _subject(case: Case, seed: int = 0) -> Subject:
-    return case.bench.plan(case.registered).fresh(seed)
+    return case.bench.fresh(case.registered, seed)
 
 
 def _input(case: Case, subject: Subject, n: int = _BATCH) -> tuple[Any, Tensor]:
