@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import suppress
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
 from mbti_core.contracts.model import InputSpec, ModelInfo
+from mbti_core.contracts.trigger_space import Family, TriggerSpace
 from mbti_core.data.rng import Draws
+from mbti_core.errors import NotSupportedError
 from mbti_core.stages.train import hold
 from mbti_core.testing.bench import Bench
 from mbti_core.testing.checks.case import Check, PluginCase, expect
@@ -81,6 +84,7 @@ def none_for_foreign_arch(case: PluginCase) -> None:
         "weight": None,
         "factor": 2.0,
         "facts": {},
+        "family": "mask",
         "draws": Draws(0),
     }
     for name, function in _implementations(case).items():
@@ -136,7 +140,9 @@ def augment_keeps_type_shape_range(case: PluginCase) -> None:
     for bench in _benches(case):
         subject, x = _case(bench)
         index = torch.arange(_BATCH)
-        one, same = (subject.adapters.augment(x, index, bench.name, Draws(0), subject.info.facts) for _ in range(2))
+        one, same = (
+            subject.adapters.augment(x, index, bench.name, 1.0, Draws(0), subject.info.facts) for _ in range(2)
+        )
         problem = form_problem(x, one, bench.data.input)
         expect(not problem, problem)
         _same_answer(subject, one, same, "the same draws")
@@ -155,6 +161,15 @@ def render_gives_one_per_row(case: PluginCase) -> None:
             expect(bool(page.html and page.caption), "a rendering is empty")
             outside = any(word in page.html for word in ('src="http', "src='http", "<script"))
             expect(not outside, "a rendering loads something from outside, or runs a script")
+
+
+def _spaces(bench: Bench) -> Iterator[tuple[Subject, Any, TriggerSpace]]:
+    """Yield each family of triggers that the plugin offers, with an untrained subject and a batch."""
+    subject, x = _case(bench)
+    spec = subject.adapters.input_shape(subject.info)
+    for family in get_args(Family):
+        with suppress(NotSupportedError):
+            yield subject, x, subject.adapters.trigger_space(subject.model, subject.info, spec, family)
 
 
 def _changed(bench: Bench, x: Any) -> Any:
@@ -195,18 +210,32 @@ def trigger_space_zero_is_identity_and_differentiable(case: PluginCase) -> None:
 
     If this fails: lift to what the model computes with, and apply the trigger by differentiable operations.
     """
-    for bench in _benches(case):
-        subject, x = _case(bench)
-        model, adapters = subject.model, subject.adapters
-        space = adapters.trigger_space(model, subject.info, adapters.input_shape(subject.info))
-        lifted = space.lift(model, subject.encode(x))
-        expected = subject.logits(x)
-        apart = float((space.logits(model, lifted).detach() - expected).abs().max())
+    for subject, x, space in (found for bench in _benches(case) for found in _spaces(bench)):
+        lifted = space.lift(subject.model, subject.encode(x))
+        apart = float((space.logits(subject.model, lifted).detach() - subject.logits(x)).abs().max())
         expect(apart <= 1e-4, f"lifting alone moves the logits by up to {apart:g}")
         params = {name: t.detach().clone().requires_grad_() for name, t in space.initial(Draws(0)).items()}
-        loss = space.logits(model, space.apply(lifted, params)).square().sum() + space.size(params)
+        loss = space.logits(subject.model, space.apply(lifted, params)).square().sum() + space.size(params)
         grads = torch.autograd.grad(loss, list(params.values()), allow_unused=True)
         _finite_and_used(dict(zip(params, grads, strict=True)))
+
+
+def trigger_space_takes_stacked_triggers(case: PluginCase) -> None:
+    """Two triggers stacked as (2, 1, ...) give what each of them gives alone: samples, sizes and logits.
+
+    If this fails: let parameters have no batch axis, apply them by broadcasting, and sum sizes over their own axes.
+    """
+    for subject, x, space in (found for bench in _benches(case) for found in _spaces(bench)):
+        lifted = space.lift(subject.model, subject.encode(x))
+        two = [space.initial(Draws(seed)) for seed in (0, 1)]
+        both = {name: torch.stack([params[name] for params in two])[:, None] for name in two[0]}
+        pairs = [
+            (space.apply(lifted, both), [space.apply(lifted, params) for params in two]),
+            (space.size(both)[:, 0], [space.size(params) for params in two]),
+        ]
+        pairs.append((space.logits(subject.model, pairs[0][0]), [space.logits(subject.model, t) for t in pairs[0][1]]))
+        for stacked, apart in pairs:
+            expect(torch.allclose(stacked, torch.stack(apart), rtol=1e-3, atol=1e-4), "stacked triggers act otherwise")
 
 
 def _finite_and_used(grads: dict[str, Tensor | None]) -> None:
@@ -224,4 +253,5 @@ CHECKS = (
     Check(difference_is_still_where_nothing_changed, applies=_adds_and_answers("difference")),
     Check(fidelity_gives_a_number_per_row, applies=_adds_and_answers("fidelity")),
     Check(trigger_space_zero_is_identity_and_differentiable, applies=_adds_and_answers("trigger_space")),
+    Check(trigger_space_takes_stacked_triggers, applies=_adds_and_answers("trigger_space")),
 )
