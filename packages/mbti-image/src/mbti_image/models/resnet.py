@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from torch import nn
 
 from mbti_core.contracts.model import ModelInfo
-from mbti_image.models.normalize import Channels, Normalize
+from mbti_image.models.build import Stem, full_size, image_model, small
+from mbti_image.models.pretrained import Published
 
-_SMALL = 64
+
+def _resnet(name: str, info: ModelInfo, stem: Stem) -> nn.Module:
+    from torchvision import models  # noqa: PLC0415 - seconds; a finished run builds no model
+
+    net: nn.Module = models.get_model(name, num_classes=info.num_classes)
+    if small(info, stem):
+        first = nn.Conv2d(3, 64, kernel_size=3, stride=1, padding=1, bias=False)
+        nn.init.kaiming_normal_(first.weight, mode="fan_out", nonlinearity="relu")
+        net.set_submodule("conv1", first)
+        full_size(net, "maxpool")
+    return net
 
 
-def resnet18(
-    info: ModelInfo,
-    *,
-    mean: Channels = (0.4914, 0.4822, 0.4465),
-    std: Channels = (0.247, 0.243, 0.261),
-) -> nn.Module:
-    """An 18-layer ResNet; pictures of at most 64 pixels get a 3 x 3 stem of stride 1 and no pooling after it.
+@image_model(Published("resnet18"))
+def resnet18(info: ModelInfo, *, stem: Stem = "auto") -> nn.Module:
+    """An 18-layer ResNet; small pictures get a 3 x 3 stem of stride 1 and no pooling after it.
 
     Source: He et al. 2016, section 4.2: the stem for CIFAR-10; the layers are torchvision's.
     Deviates: four stages as for ImageNet, as the backdoor literature uses it on CIFAR-10.
 
     Args:
         info: What the model is; ``num_classes`` sets the width of the logits, ``input`` the stem.
-        mean: Of each channel of the data, on the [0, 1] scale; CIFAR-10's unless said.
-        std: Of each channel of the data, on the [0, 1] scale; CIFAR-10's unless said.
+        stem: ``small``; ``imagenet`` (7 x 7, stride 2, pooling); ``auto`` chooses by the size of the picture.
     """
-    from torchvision import models  # noqa: PLC0415 - seconds; a finished run builds no model
+    return _resnet("resnet18", info, stem)
 
-    net = models.resnet18(num_classes=info.num_classes)
-    if max(side or 0 for side in info.input.shape[1:]) <= _SMALL:
-        net.conv1 = nn.Conv2d(3, 64, kernel_size=3, stride=1, padding=1, bias=False)
-        nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out", nonlinearity="relu")
-        net.maxpool = nn.Identity()
-    return nn.Sequential(OrderedDict(normalize=Normalize(mean, std), net=net))
+
+@image_model(Published("resnet34"))
+def resnet34(info: ModelInfo, *, stem: Stem = "auto") -> nn.Module:
+    """A 34-layer ResNet with the stems of ``resnet18``.
+
+    Args:
+        info: What the model is.
+        stem: As for ``resnet18``.
+    """
+    return _resnet("resnet34", info, stem)
+
+
+@image_model(Published("resnet50"))
+def resnet50(info: ModelInfo, *, stem: Stem = "auto") -> nn.Module:
+    """A 50-layer ResNet of bottleneck blocks with the stems of ``resnet18``.
+
+    Args:
+        info: What the model is.
+        stem: As for ``resnet18``.
+    """
+    return _resnet("resnet50", info, stem)
