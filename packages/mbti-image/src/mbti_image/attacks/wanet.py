@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from mbti_core.contracts.attack import Aim, FitContext, PoisonContext, RowKind, Selection, TrainingAttack
-from mbti_core.data.choose import uniform_rows
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
 from mbti_core.training.step import StepContext, TrainBatch, plain_step
+from mbti_image.members import choose_with_cover, members
 from mbti_image.sample import Image
 
 
@@ -51,11 +51,7 @@ class WaNet(TrainingAttack[Image]):
 
     def choose(self, split: Split[Image], n: int, draws: Draws, aim: Aim) -> Selection:
         """Choose rows to poison, and ``cross_ratio`` times as many others to cover (fewer if there are not enough)."""
-        eligible = self.victims(split.labels, aim)
-        poison, _ = uniform_rows(split, eligible, n, draws)
-        eligible[poison] = False
-        cover, _ = uniform_rows(split, eligible, round(self.cross_ratio * len(poison)), draws.stream("cover"))
-        return Selection(poison, cover)
+        return choose_with_cover(split, self.victims(split.labels, aim), n, self.cross_ratio, draws)
 
     def covers(self, y: Tensor, aim: Aim) -> Tensor:
         """Every class keeps its label under a jittered warp."""
@@ -73,9 +69,7 @@ class WaNet(TrainingAttack[Image]):
     def step(self, batch: TrainBatch[Image], ctx: StepContext[Image]) -> Tensor:
         """Return the cross-entropy of the batch with this epoch's triggered and jittered rows."""
         grid = ctx.state["grid"]
-        draw = ctx.draws.stream("members", batch.epoch).uniform(batch.index)  # (B,)
-        hit = torch.nonzero(draw < ctx.ratio).flatten()
-        cross = torch.nonzero((draw >= ctx.ratio) & (draw < ctx.ratio * (1 + self.cross_ratio))).flatten()
+        hit, cross = members(batch, ctx, 1.0, self.cross_ratio)
         x, y = batch.x.clone(), batch.y.clone()
         x[hit] = warp(x[hit], grid)
         y[hit] = self.goal(y[hit], batch.index[hit], ctx.aim)
