@@ -104,7 +104,8 @@ def test_results_as_a_table_and_as_files(mbti: Call, store: Store) -> None:
     assert answer.code == 0
     assert "stamp" in answer.out
     assert "50.0" in answer.out
-    answer = mbti("results", "--csv", "out/a.csv", "--parquet", "a.parquet")
+    answer = mbti("results", "--csv", "out/a.csv", "--parquet", "a.parquet", "--markdown", "a.md")
+    assert "| stamp" in Path("a.md").read_text()
     assert (answer.code, answer.out) == (0, "")
     with Path("out/a.csv").open() as stream:
         assert [row["asr"] for row in csv.DictReader(stream)] == ["1.0"]
