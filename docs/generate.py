@@ -21,7 +21,9 @@ import typer
 from mbti_core import errors
 from mbti_core.cli import main
 from mbti_core.cli.app import build_app
-from mbti_core.contracts.component import KINDS
+from mbti_core.contracts.attack import TrainingAttack, WeightAttack
+from mbti_core.contracts.component import ATTACK_TRAITS, KINDS
+from mbti_core.contracts.dataset import Card, DatasetSource
 from mbti_core.contracts.defense import Defense
 from mbti_core.engine.config import OPTIONS, settings_class
 from mbti_core.plugins import hookspecs
@@ -124,7 +126,41 @@ def component_pages() -> Iterator[tuple[str, str]]:
         for found_one in found:
             yield f"components/{kind}/{_file(found_one)}", component_page(found_one)
     yield "components/index.md", "\n\n".join(index) + "\n"
+    yield "components/attacks.md", attacks_page()
     yield "components/deviations.md", deviations_page()
+
+
+def attacks_page() -> str:
+    """Return the table of what attacks say of themselves, and what the words mean."""
+    parts = ["# Traits of the attacks", "Each attack in its default settings, as it declares itself."]
+    head = ("attack", "trigger", "poisoned rows", "for each sample", "where", "how", "what the attacker needs")
+    rows = ["| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
+    for r in registry().components("attack"):
+        cells = (f"[{r.component.id}](attack/{_file(r)})", *_looks(r.component.traits), _needs(r))
+        rows.append("| " + " | ".join(cells) + " |")
+    words = [f"- `{name}`: {meaning}" for name, meaning in ATTACK_TRAITS.items()]
+    return "\n\n".join([*parts, "\n".join(rows), "## The words", "\n".join(words)]) + "\n"
+
+
+def _looks(traits: frozenset[str]) -> list[str]:
+    """Say what an attack does to samples and labels; what is not declared stays open."""
+    seen = {"visible", "faint", "invisible"} & traits
+    rest = (
+        "another" if "sample_specific" in traits else "the same",
+        "a part" if "local" in traits else "everywhere",
+        "laid over" if "additive" in traits else "transformed",
+    )
+    labels = "keep their label" if "clean_label" in traits else "are relabelled"
+    return [", ".join(seen), labels, *(rest if seen else ("", "", ""))]
+
+
+def _needs(registered: Registered) -> str:
+    """Say what an attacker must have."""
+    attack, traits = registered.load(), registered.component.traits
+    control = "control of training" if issubclass(attack, TrainingAttack) else "training data"
+    control = "the trained model" if issubclass(attack, WeightAttack) else control
+    more = {"surrogate": "a surrogate model", "learned": "computing for the trigger"}
+    return ", ".join([control, *(word for trait, word in more.items() if trait in traits)])
 
 
 def deviations_page() -> str:
@@ -154,6 +190,8 @@ def component_page(registered: Registered) -> str:
     if isinstance(target, type) and issubclass(target, Defense):
         facts |= {"needs": ", ".join(sorted(target.needs)), "yields": ", ".join(sorted(target.yields))}
     parts = [f"# {c.id}", f"{c.summary}."]
+    if isinstance(target, type) and issubclass(target, DatasetSource):
+        facts |= card_facts(target().card())
     parts.append("\n".join(["| | |", "| --- | --- |", *(f"| {k} | {v} |" for k, v in facts.items())]))
     parts.append(markdown(target.__doc__ or ""))
     if c.kind != "metric":
@@ -167,6 +205,22 @@ def component_page(registered: Registered) -> str:
         if s.deviations:
             parts += ["Differences from it:", "\n".join(f"- {d}" for d in s.deviations)]
     return "\n\n".join(parts) + "\n"
+
+
+def card_facts(card: Card) -> dict[str, str]:
+    """Return what a data set's card says, for a table."""
+    facts = {
+        "classes": str(len(card.classes)) if card.classes else "those that its files say",
+        "rows": ", ".join(f"{count:,} {part}" for part, count in card.counts.items()),
+        "sample": " x ".join(map(str, card.input.shape)) + f", {card.input.dtype}",
+        "mirrored by training": "yes" if card.facts.get("mirror") else "no",
+        "licence": card.licence,
+        "citation": card.citation,
+    }
+    if card.origin is not None:
+        sizes = sum(d.size for d in card.origin.downloads) / 1e6
+        facts["`mbti fetch`"] = f"{sizes:,.0f} MB" if card.origin.downloads else card.origin.by_hand
+    return {name: text for name, text in facts.items() if text}
 
 
 def settings_tables(registered: Registered) -> Iterator[str]:

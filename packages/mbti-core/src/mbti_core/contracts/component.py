@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["attack", "defense", "dataset", "model", "noise", "metric"]
 KINDS: tuple[Kind, ...] = ("dataset", "noise", "attack", "model", "defense", "metric")
 _ID = re.compile(r"[a-z0-9]+/[a-z0-9][a-z0-9_\-]*")
+
+ATTACK_TRAITS: Mapping[str, str] = {
+    "visible": "The trigger stands out from the sample.",
+    "faint": "The trigger is perceived by somebody who attends to it.",
+    "invisible": "It takes a comparison with the clean sample to perceive the trigger.",
+    "clean_label": "Poisoned training rows keep their labels.",
+    "sample_specific": "What is laid over a sample, or done to it, depends on its content or is drawn for it.",
+    "local": "A part of the sample is changed; without it, all of it.",
+    "additive": "A pattern is added to the sample, blended into it or put in place of a part; without it, the sample "
+    "itself is transformed.",
+    "learned": "The trigger is the result of training or of a search.",
+    "surrogate": "The attacker looks into a benign model of the same data.",
+    "trains": "The attacker controls training.",
+    "trains_trigger": "The trigger is trained beside the victim.",
+}
+"""What an attack may say of itself in ``Component.traits``, and what each word means.
+
+One of ``visible``, ``faint`` and ``invisible`` says that the others of the look of its trigger are declared too.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,8 +59,8 @@ class Component:
         target: ``package.module:Name`` of the settings class, model factory or metric function.
         summary: At most one short sentence, for listings.
         version: Rises when results change; part of every key.
-        traits: Data for planning, tables and tests, e.g. ``clean_label``, ``trains``, ``weak``, ``stochastic``; of a
-            model ``large`` (takes all cores) and ``bf16`` (is faster in it where the processor has it).
+        traits: Data for planning, tables and tests, e.g. ``weak``, ``stochastic``; of a model ``large`` (takes all
+            cores) and ``bf16`` (is faster in it where the processor has it); of an attack those of ``ATTACK_TRAITS``.
         extra: The distribution extra that the component needs, e.g. ``mbti-text[nlpaug]``.
 
     Raises:

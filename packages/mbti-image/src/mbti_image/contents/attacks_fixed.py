@@ -99,7 +99,12 @@ TANG_2021 = Source(
 
 FIXED: tuple[Component, ...] = (
     Component(
-        "attack", "image/badnets", "mbti_image.attacks.badnets:BadNets", "A fixed patch in a corner", source=GU_2017
+        "attack",
+        "image/badnets",
+        "mbti_image.attacks.badnets:BadNets",
+        "A fixed patch in a corner",
+        source=GU_2017,
+        traits=frozenset({"additive", "local", "visible"}),
     ),
     Component(
         "attack",
@@ -107,6 +112,7 @@ FIXED: tuple[Component, ...] = (
         "mbti_image.attacks.blended:Blended",
         "A faint picture over the whole image",
         source=CHEN_2017,
+        traits=frozenset({"additive", "faint"}),
     ),
     Component(
         "attack",
@@ -114,7 +120,7 @@ FIXED: tuple[Component, ...] = (
         "mbti_image.attacks.sig:Sig",
         "Vertical waves, under true labels",
         source=BARNI_2019,
-        traits=frozenset({"clean_label"}),
+        traits=frozenset({"additive", "clean_label", "faint"}),
     ),
     Component(
         "attack",
@@ -122,6 +128,7 @@ FIXED: tuple[Component, ...] = (
         "mbti_image.attacks.pnoise:PNoise",
         "Procedural noise over the whole image",
         source=CHEN_2021,
+        traits=frozenset({"additive", "faint"}),
     ),
     Component(
         "attack",
@@ -129,7 +136,7 @@ FIXED: tuple[Component, ...] = (
         "mbti_image.attacks.dynatrigger:DynaTrigger",
         "A random pattern at a random place, new for every row",
         source=SALEM_2022,
-        traits=frozenset({"stochastic"}),
+        traits=frozenset({"additive", "local", "sample_specific", "stochastic", "visible"}),
     ),
     Component(
         "attack",
@@ -137,6 +144,7 @@ FIXED: tuple[Component, ...] = (
         "mbti_image.attacks.ftrojan:FTrojan",
         "Two frequencies in the colors of every window",
         source=WANG_2022,
+        traits=frozenset({"additive", "invisible"}),
     ),
     Component(
         "attack",
@@ -144,6 +152,7 @@ FIXED: tuple[Component, ...] = (
         "mbti_image.attacks.adap_blend:AdapBlend",
         "Half of a faint picture, with cover rows",
         source=QI_2023,
+        traits=frozenset({"additive", "faint", "sample_specific"}),
     ),
     Component(
         "attack",
@@ -151,6 +160,7 @@ FIXED: tuple[Component, ...] = (
         "mbti_image.attacks.adap_patch:AdapPatch",
         "One of four faint patches, with cover rows",
         source=QI_2023_PATCH,
+        traits=frozenset({"additive", "local", "sample_specific", "visible"}),
     ),
     Component(
         "attack",
@@ -158,5 +168,6 @@ FIXED: tuple[Component, ...] = (
         "mbti_image.attacks.tact:TaCT",
         "A patch that works on one class only",
         source=TANG_2021,
+        traits=frozenset({"additive", "local", "visible"}),
     ),
 )

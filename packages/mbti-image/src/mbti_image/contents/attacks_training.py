@@ -25,6 +25,6 @@ TRAINING: tuple[Component, ...] = (
         "mbti_image.attacks.wanet:WaNet",
         "An elastic warp by fractions of a pixel",
         source=NGUYEN_2021,
-        traits=frozenset({"trains"}),
+        traits=frozenset({"invisible", "trains"}),
     ),
 )
