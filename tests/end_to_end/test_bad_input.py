@@ -266,6 +266,30 @@ def test_a_corrupt_image(refused: Refused, parquet: Path) -> None:
     assert "7" in said.message[0]
 
 
+@pytest.mark.parametrize("kept", [0, 50])
+def test_a_damaged_picture_in_a_folder(refused: Refused, kept: int) -> None:
+    from mbti_image.datasets.imagefolder import ImageFolder
+
+    changed(", train: 200, test: 100", "")
+    Path("data").mkdir()
+    ImageFolder().fixture(Path("data"))
+    file = Path("data").absolute() / "imagefolder" / "train" / "dark" / "07.jpg"
+    file.write_bytes(file.read_bytes()[:kept])
+    said = refused("run", "run.yaml", "--dataset", "imagefolder", "--no-report")
+    assert said.code == 4
+    assert said.message[0].startswith(f"prepare imagefolder: {file} does not hold a picture that can be decoded")
+
+
+def test_a_target_that_the_folders_do_not_have(refused: Refused) -> None:
+    from mbti_image.datasets.imagefolder import ImageFolder
+
+    Path("data").mkdir()
+    ImageFolder().fixture(Path("data"))
+    said = refused("run", "run.yaml", "--dataset", "imagefolder", "--set", "attack.target=2")
+    assert said.code == 2
+    assert said.message == ["attack.target: expected a class of imagefolder, an integer from 0 to 1, got 2."]
+
+
 def test_a_batch_file_that_smuggles_code(refused: Refused) -> None:
     class Smuggler:
         def __reduce__(self) -> Any:

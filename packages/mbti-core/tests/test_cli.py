@@ -33,7 +33,7 @@ def plugin(**hooks: Callable[..., Any]) -> ModuleType:
 def test_bare_command_shows_help(mbti: Call) -> None:
     answer = mbti()
     assert answer.code == 0
-    for command in ["run", "sweep", "results", "list", "show", "validate", "store", "plugin", "doctor"]:
+    for command in ["run", "sweep", "results", "list", "show", "validate", "fetch", "store", "plugin", "doctor"]:
         assert re.search(rf"^  {command} ", answer.out, re.MULTILINE)
     assert mbti("--help").out == answer.out
 
@@ -150,6 +150,14 @@ def test_show_an_attack(mbti: Call) -> None:
     assert ["size", "integer above 0", "2"] in rows
     assert ["ratio", "number above 0.0 at most 1.0", "0.1"] in rows
     assert ["target", "integer at least 0 | list of integer at least 0 | all-to-all", "0"] in rows
+
+
+def test_show_a_data_set(mbti: Call) -> None:
+    out = mbti("show", "dataset", "blobs").out
+    assert "classes: north-west, north-east, south-west, south-east\n" in out
+    assert "licence: CC0-1.0\n" in out
+    card = mbti("show", "dataset", "blobs", "--json").json["card"]
+    assert (card["shape"], card["downloads"]) == ([1, 12, 12], [])
 
 
 def test_show_as_json_brings_the_schemas(mbti: Call) -> None:

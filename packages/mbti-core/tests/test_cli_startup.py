@@ -73,6 +73,7 @@ def store(tmp_path: Path) -> Path:
         "store verify",
         "store gc --dry-run",
         "plugin list",
+        "fetch dataset --help",
         "plugin new mine",
         "nonsense",
     ],

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         WeightAttack,
     )
     from mbti_core.contracts.component import Component, Source
-    from mbti_core.contracts.dataset import Card, DatasetSource, Records
+    from mbti_core.contracts.dataset import Card, DatasetSource, Download, Origin, Records
     from mbti_core.contracts.defense import Defense, DefenseContext, DefenseOutcome, DefenseView, Verdict
     from mbti_core.contracts.modality import Modality
     from mbti_core.contracts.model import FeatureTap, InputSpec, ModelInfo, PrunableLayer, Recipe, Rendering
@@ -49,6 +49,8 @@ __all__ = [
     "DatasetSource",
     "Records",
     "Card",
+    "Origin",
+    "Download",
     "Noise",
     "NoiseContext",
     "Modality",
@@ -75,7 +77,7 @@ _HOMES = {
         "WeightAttack",
     ),
     "mbti_core.contracts.component": ("Component", "Source"),
-    "mbti_core.contracts.dataset": ("Card", "DatasetSource", "Records"),
+    "mbti_core.contracts.dataset": ("Card", "DatasetSource", "Download", "Origin", "Records"),
     "mbti_core.contracts.defense": ("Defense", "DefenseContext", "DefenseOutcome", "DefenseView", "Verdict"),
     "mbti_core.contracts.modality": ("Modality",),
     "mbti_core.contracts.model": ("FeatureTap", "InputSpec", "ModelInfo", "PrunableLayer", "Recipe", "Rendering"),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mbti_core.cli import plugin, store
+from mbti_core.cli import fetch, plugin, store
 from mbti_core.cli.console import say
 from mbti_core.cli.doctor import doctor
 from mbti_core.cli.listing import list_components
@@ -36,6 +36,7 @@ def build_app() -> typer.Typer:
     app.command("show")(show)
     app.command("show-sample")(show_sample)
     app.command("validate")(validate)
+    app.add_typer(fetch.app)
     app.add_typer(store.app)
     app.add_typer(plugin.app)
     app.command("doctor")(doctor)

@@ -71,10 +71,20 @@ def _document(registered: Registered) -> dict[str, Any]:
     document = {**described(registered), "doc": inspect.getdoc(target) or ""}
     if kind == "defense":
         document |= {"needs": sorted(target.needs), "yields": sorted(target.yields)}
+    if kind == "dataset":
+        document["card"] = _card(settings_class(registered)())
     if kind in OPTIONS:
         document["settings"] = settings_class(registered).model_json_schema()
         document["stage_settings"] = OPTIONS[kind].model_json_schema()
     return document
+
+
+def _card(source: Any) -> dict[str, Any]:
+    """Return what a data set's card says, as plain data."""
+    card = source.card()
+    fetched = [] if card.origin is None else [d.url for d in card.origin.downloads]
+    facts = {"classes": list(card.classes), "rows": card.counts, "licence": card.licence, "citation": card.citation}
+    return {**facts, "shape": list(card.input.shape), "facts": card.facts, "downloads": fetched}
 
 
 def _print(registered: Registered, document: Mapping[str, Any]) -> None:
@@ -84,6 +94,9 @@ def _print(registered: Registered, document: Mapping[str, Any]) -> None:
         if document.get(label):
             out.print(f"{label}: {', '.join(document[label])}")
     out.print(f"\n{document['doc']}\n", soft_wrap=True)
+    for label, value in document.get("card", {}).items():
+        if value:
+            out.print(f"{label}: {_words(value)}", soft_wrap=True)
     rows = [row for part in ("settings", "stage_settings") for row in _settings(document.get(part, {}))]
     if rows:
         print_table(("setting", "type", "default", "meaning"), rows)
@@ -94,6 +107,12 @@ def _print(registered: Registered, document: Mapping[str, Any]) -> None:
         )
         for deviation in source.deviations:
             out.print(f"  Differs: {deviation}", soft_wrap=True)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{n:,} {name}" if type(n) is int else f"{name} {n}" for name, n in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _settings(schema: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:

@@ -63,9 +63,8 @@ _PLACES = {_PICTURES: ("", "Img"), _ATTRIBUTES: ("", "Anno"), _PARTITION: ("", "
 _PARTS = {"train": "0", "validation": "1", "test": "2"}
 _ORIGIN = Origin(
     "celeba",
-    by_hand="Its publishers offer it through Google Drive alone: from the page "
-    "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html get img_align_celeba.zip (unpack it), list_attr_celeba.txt and "
-    "list_eval_partition.txt, and put the three into celeba below the data root.",
+    by_hand="From the Google Drive of https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html get img_align_celeba.zip (and "
+    "unpack it), list_attr_celeba.txt and list_eval_partition.txt, and put them into celeba below the data root.",
 )
 _FIXTURE_ROWS = {"train": 48, "validation": 16, "test": 16}
 

@@ -120,7 +120,7 @@ class Gtsrb(DatasetSource[Image]):
         return Card(
             classes=CLASSES,
             input=InputSpec((3, self.size, self.size), "uint8", 0, 255),
-            licence="free to use; its publishers ask for the citation",
+            licence="none stated in its archives; see https://benchmark.ini.rub.de",
             citation="Stallkamp, Schlipsing, Salmen and Igel, Man vs. computer, Neural Networks 32, 2012",
             facts={"mirror": False},
             counts={"train": 39_209, "test": 12_630},
