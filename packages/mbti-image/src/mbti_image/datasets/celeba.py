@@ -178,33 +178,35 @@ class CelebA(DatasetSource[Image]):
     def _labels(self, path: Path) -> dict[str, int]:
         """Return the class of each picture that the attribute file lists, in its order."""
         rows = rows_of(path, 1)
-        header = rows[1] if len(rows) > 1 else []
-        count = rows[0][0] if rows else "nothing"
-        if not set(self.attributes) <= set(header) or count != str(len(rows) - 2):
-            what = f"{count} rows by its first line, found {max(0, len(rows) - 2)}"
+        count, header = next(rows, ["nothing"])[0], next(rows, [])
+        if not set(self.attributes) <= set(header):
             raise DataFormatError(
-                f"{path}: expected a count, a line of {len(ATTRIBUTES)} attributes, and then {what}.",
+                f"{path}: expected {', '.join(self.attributes)} among the attributes on the second line.",
                 "Copy or download the file again.",
             )
         columns = [header.index(a) + 1 for a in self.attributes]
         labels: dict[str, int] = {}
-        for row in rows[2:]:
+        for row in rows:
             values = [row[at] if at < len(row) else "nothing" for at in columns]
             if row[0] in labels or not set(values) <= {"1", "-1"}:
                 what = "stands there twice" if row[0] in labels else f"expected 1 or -1, found {' '.join(values)}"
                 raise DataFormatError(f"{path}: {row[0]}: {what}.", "Copy or download the file again.")
             labels[row[0]] = sum((value == "1") << bit for bit, value in enumerate(reversed(values)))
+        if count != str(len(labels)):
+            raise DataFormatError(
+                f"{path}: expected {count} rows, as its first line says, found {len(labels)}.",
+                "Copy or download the file again.",
+            )
         return labels
 
 
 def _partition(path: Path) -> dict[str, str]:
-    rows = rows_of(path, 2)
-    partition = {row[0]: row[1] for row in rows}
-    if len(partition) < len(rows):
-        raise DataFormatError(f"{path}: lists a picture twice.", "Copy or download the file again.")
-    wrong = next((row for row in rows if row[1] not in _PARTS.values()), None)
-    if wrong:
-        raise DataFormatError(f"{path}: {wrong[0]}: expected 0, 1 or 2, found {wrong[1]!r}.", "Copy it again.")
+    partition: dict[str, str] = {}
+    for name, number, *_ in rows_of(path, 2):
+        if name in partition or number not in _PARTS.values():
+            what = "stands there twice" if name in partition else f"expected 0, 1 or 2, found {number!r}"
+            raise DataFormatError(f"{path}: {name}: {what}.", "Copy or download the file again.")
+        partition[name] = number
     return partition
 
 

@@ -191,7 +191,8 @@ def _test(layout: _Layout) -> Labelled:
 
 def _annotated(annotation: Path, folder: Path, expected: int | None = None) -> tuple[list[str], list[int]]:
     """Return the names and classes that a csv file lists; ``expected`` is the class that all must have."""
-    header, *rows = rows_of(annotation, 8, ";") or [[]]
+    lines = rows_of(annotation, 8, ";")
+    header, rows = next(lines, []), list(lines)
     if not {"Filename", "ClassId"} <= set(header):
         raise DataFormatError(
             f"{annotation}: expected the columns Filename and ClassId, found {'; '.join(header) or 'nothing'}.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -117,12 +117,12 @@ def _refuse(names: list[str], message: str, what: str) -> None:
         raise DataFormatError(f"{message.format(names[0])}{more}.", "Copy or download the data set again, whole.")
 
 
-def rows_of(annotation: Path, fields: int, separator: str | None = None) -> list[list[str]]:
-    """Read an annotation file of plain text: one row a line, ``fields`` or more to a row, empty lines left out.
+def rows_of(annotation: Path, fields: int, separator: str | None = None) -> Iterator[list[str]]:
+    """Yield the rows of an annotation file of plain text: one a line, empty lines left out.
 
     Args:
         annotation: The file.
-        fields: The least number of fields.
+        fields: The least number of fields in a row.
         separator: What stands between them; None is any white space.
 
     Raises:
@@ -133,20 +133,20 @@ def rows_of(annotation: Path, fields: int, separator: str | None = None) -> list
         raise DataUnavailableError(
             f"There is no file {str(annotation)!r}, which tells the labels.", "Copy or download the data set again."
         )
-    with reading(annotation, "a text file", (UnicodeDecodeError,)):
-        lines = annotation.read_text(encoding="utf-8-sig").splitlines()
-    rows = []
-    for number, line in enumerate(lines, 1):
-        row = [field.strip() for field in line.split(separator)]
-        if not line.strip():
-            continue
-        if len(row) < fields:
-            raise DataFormatError(
-                f"{annotation}: line {number}: expected {fields} fields, found {len(row)}: {line[:60]!r}.",
-                "Copy or download the file again.",
-            )
-        rows.append(row)
-    return rows
+    with (
+        reading(annotation, "a text file", (UnicodeDecodeError,)),
+        annotation.open(encoding="utf-8-sig") as lines,
+    ):
+        for number, line in enumerate(lines, 1):
+            row = [field.strip() for field in line.split(separator)]
+            if not line.strip():
+                continue
+            if len(row) < fields:
+                raise DataFormatError(
+                    f"{annotation}: line {number}: expected {fields} fields, found {len(row)}: {line.strip()[:60]!r}.",
+                    "Copy or download the file again.",
+                )
+            yield row
 
 
 def joined(folder: Path, names: Iterable[str]) -> list[str]:

@@ -148,7 +148,7 @@ def _train(base: Path) -> Labelled:
 
 def _test(base: Path) -> Labelled:
     annotation, folder = base / "val" / _ANNOTATIONS, base / "val" / "images"
-    rows = rows_of(annotation, 2, "\t")
+    rows = list(rows_of(annotation, 2, "\t"))
     check_annotated(annotation, [row[0] for row in rows], folder)
     known = {row[0] for row in rows_of(base / "wnids.txt", 1)}
     labels = {wnid: c for c, wnid in enumerate(_wnids(base))}
