@@ -262,3 +262,11 @@ def test_processes_give_the_bits_of_serial(registry: Registry, tmp_path: Path, m
     drop = ("seconds",)
     for a, b in zip(one.rows, two.rows, strict=True):
         assert {k: v for k, v in a.items() if k not in drop} == {k: v for k, v in b.items() if k not in drop}
+
+
+def test_one_row_after_another_is_complete(registry: Registry, tmp_path: Path) -> None:
+    listener = Listener()
+    go(registry, tmp_path, listener, defenses=[], grid={"attack.ratio": [0.1, 0.2, 0.3]})
+    stages = [stage for stage in listener.finished if stage in ("train", "evaluate")]
+    # The stamp is one trigger for all ratios, so the twin is evaluated once; then each victim follows on the last row.
+    assert stages == ["train", "train", "evaluate", "evaluate", "train", "evaluate", "train", "evaluate"]

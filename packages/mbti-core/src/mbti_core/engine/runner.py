@@ -53,14 +53,17 @@ class _Schedule:
     running: dict[Future[None], Node] = field(default_factory=dict)
 
     def work(self, nodes: list[Node], pool: Executor) -> None:
+        """Run stages in the plan's order as far as their inputs allow, so that one row after another is complete."""
         waiting = {node.ref: node for node in nodes}
         while waiting or self.running:
-            for node in [n for n in waiting.values() if not self._open_inputs(n, waiting)]:
-                del waiting[node.ref]
-                if not self._lost(node):
-                    self._submit(node, pool)
-                    self._collect(timeout=0)
-            self._collect(timeout=None)
+            ready = next((n for n in waiting.values() if not self._open_inputs(n, waiting)), None)
+            if ready is None or len(self.running) >= max(1, self.options.workers):
+                self._collect(timeout=None)
+                continue
+            del waiting[ready.ref]
+            if not self._lost(ready):
+                self._submit(ready, pool)
+                self._collect(timeout=0)
 
     def _collect(self, timeout: float | None) -> None:
         """Tell of what is done: at once after a submission, since ``serial`` returns with its work done."""
