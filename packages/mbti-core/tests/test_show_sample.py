@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mbti_core.contracts.component import Component
+from mbti_core.errors import ConfigError
 from mbti_core.plugins.hookspecs import hookimpl
 from mbti_core.plugins.manager import registry
 from mbti_core.testing import toy
@@ -32,14 +33,27 @@ class Beside(toy.LiveStamp):
     """A trigger that is trained."""
 
 
+class Looks(toy.Stamp):
+    """A trigger that is found against a benign model, of more than one epoch if it is any good."""
+
+    def fit(self, split: Any, ctx: Any) -> dict[str, Any]:
+        if ctx.surrogate.model.training:
+            raise ConfigError("It still learns.", "Wait.")
+        if len(split) > 200:
+            raise ConfigError(f"{len(split)} rows are too many.", "Take fewer.")
+        return {}
+
+
 @pytest.fixture
 def sample(mbti: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
     """Call ``mbti show-sample``; the toy modality has a built-in experiment, and an attack that trains its trigger."""
     Path("run.yaml").write_text(SPEC)
     module = ModuleType("more")
-    module.Beside = Beside  # type: ignore[attr-defined]  # a module made here
-    traits = frozenset({"trains", "trains_trigger"})
-    component = Component("attack", "toy/beside", "more:Beside", "Trained", traits=traits)
+    module.Beside, module.Looks = Beside, Looks  # type: ignore[attr-defined]  # a module made here
+    components = [
+        Component("attack", "toy/beside", "more:Beside", "T", traits=frozenset({"trains", "trains_trigger"})),
+        Component("attack", "toy/looks", "more:Looks", "L", traits=frozenset({"surrogate"})),
+    ]
     spec = {
         "modality": "toy",
         "dataset": "blobs",
@@ -48,7 +62,7 @@ def sample(mbti: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
         "train": {"epochs": 1},
         "defenses": ["not-installed"],
     }
-    module.mbti_register = hookimpl(lambda: [component], specname="mbti_register")  # type: ignore[attr-defined]  # as above
+    module.mbti_register = hookimpl(lambda: components, specname="mbti_register")  # type: ignore[attr-defined]  # as above
     built_in = [{"name": "small", "priority": 1, "summary": "", "spec": spec}]
     module.mbti_specs = hookimpl(lambda: built_in, specname="mbti_specs")  # type: ignore[attr-defined]  # as above
     monkeypatch.setitem(sys.modules, "more", module)
@@ -102,6 +116,14 @@ def test_samples_of_a_spec_come_from_its_store(sample: Call, mbti: Call) -> None
     assert sample("stamp", "--spec", "run.yaml").code == 0
     assert sorted(Path("runs").rglob("manifest.json")) == before
     assert "value 200" in Path("stamp-blobs.html").read_text()
+
+
+@pytest.mark.learn
+def test_what_a_trigger_needs_is_trained(sample: Call) -> None:
+    answer = sample("looks")
+    assert answer.code == 2
+    assert answer.err == "error: 500 rows are too many.\n  Take fewer.\n"
+    assert sample("looks", "--set", "dataset.train=200").code == 0
 
 
 def test_nothing_is_trained_for_a_spec(sample: Call) -> None:

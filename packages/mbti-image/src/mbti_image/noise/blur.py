@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from pydantic import NonNegativeFloat
-from torch.nn import functional
+from torch import Tensor
 
 from mbti_core.contracts.noise import Noise, NoiseContext
 from mbti_image.sample import Image
@@ -27,9 +27,15 @@ class Blur(Noise[Image]):
         del ctx
         if not self.sigma:
             return x
-        reach = int(_REACH * self.sigma + 0.5)
-        weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=torch.float32) / self.sigma) ** 2)
-        weights = (weights / weights.sum()).to(x.device)
-        planes = functional.pad(x.float().flatten(0, 1)[:, None], (reach,) * 4, mode="replicate")  # (3 B, 1, H', W')
-        blurred = functional.conv2d(functional.conv2d(planes, weights.view(1, 1, 1, -1)), weights.view(1, 1, -1, 1))
-        return blurred.view(x.shape).round_().clamp_(0, 255).to(torch.uint8)
+        down, across = (_matrix(side, self.sigma, x.device) for side in x.shape[-2:])
+        return (down @ x.float() @ across.T).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _matrix(side: int, sigma: float, device: torch.device) -> Tensor:
+    """Return the (side, side) matrix that blurs a column: faster than a convolution at the sizes that nets see."""
+    reach = int(_REACH * sigma + 0.5)
+    offsets = torch.arange(-reach, reach + 1)
+    weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2)
+    at = (torch.arange(side)[:, None] + offsets).clamp(0, side - 1)  # (side, 2 reach + 1)
+    matrix = torch.zeros(side, side, dtype=torch.float64).scatter_add_(1, at, weights.expand(side, -1))
+    return (matrix / weights.sum()).float().to(device)
