@@ -34,8 +34,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        why = next(iter(str(error).splitlines()), type(error).__name__)
         raise DataFormatError(
-            f"{path}: expected a state dict that can be read without running code; {str(error).splitlines()[0]}",
+            f"{path}: expected a state dict that can be read without running code; {why}",
             "Save it again with safetensors.torch.save_file(model.state_dict(), 'weights.safetensors').",
         ) from error
     state = state.get("state_dict", state) if isinstance(state, dict) else state

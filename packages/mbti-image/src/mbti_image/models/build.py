@@ -17,7 +17,7 @@ from mbti_core.contracts.model import ModelInfo
 from mbti_core.data.fileref import FileRef
 from mbti_core.errors import ConfigError
 from mbti_image.models.normalize import Channels, Normalize
-from mbti_image.models.pretrained import IMAGENET_NAMES, Published, load_pretrained
+from mbti_image.models.pretrained import IMAGENET_NAMES, ImageNet, Published, load_pretrained
 
 SMALL = 64
 """Pixels of the longer side up to which a picture counts as small."""
@@ -93,7 +93,7 @@ def _with_settings(factory: Net, build: Net, published: Published | None) -> Net
     """Show the settings of a factory and of the function inside as one signature, which core makes a class of."""
     shared: dict[str, Any] = {
         "resize": PositiveInt | None,
-        "pretrained": (Literal["IMAGENET1K_V1", "IMAGENET1K_V2"] | FileRef | None) if published else FileRef | None,
+        "pretrained": (ImageNet | FileRef if published else FileRef) | None,
         "mean": Channels | None,
         "std": Channels | None,
     }

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 from urllib.parse import urlparse
 
 import torch
@@ -16,7 +17,8 @@ from mbti_core.contracts.model import ModelInfo
 from mbti_core.errors import ConfigError, DataFormatError, DataUnavailableError
 from mbti_core.training.weights import read_weights
 
-IMAGENET_NAMES = ("IMAGENET1K_V1", "IMAGENET1K_V2")
+ImageNet = Literal["IMAGENET1K_V1", "IMAGENET1K_V2"]
+IMAGENET_NAMES: tuple[str, ...] = get_args(ImageNet)
 _COUNTER = "num_batches_tracked"  # older files lack it; only a BatchNorm without momentum reads it
 
 
