@@ -92,6 +92,20 @@ def test_a_grid_is_a_product(registry: Registry, tmp_path: Path) -> None:
     assert len(refs(p, "train")) == 2 + 4
 
 
+def test_a_grid_over_whole_components_says_the_settings_that_no_column_shows(
+    registry: Registry, tmp_path: Path
+) -> None:
+    attacks = [{"name": "stamp", "size": 2}, {"name": "stamp", "size": 3, "ratio": 0.2}, "live-stamp"]
+    found = plan(registry, tmp_path, attack=None, defenses=[], grid={"attack": attacks, "model": ["mlp"]})
+    assert [row.about["variant"] for row in found.rows] == ["attack.size=2", "attack.size=3", None]
+
+
+def test_what_a_grid_gives_need_not_stand_above_it(registry: Registry, tmp_path: Path) -> None:
+    assert plan(registry, tmp_path, model=None, grid={"model": ["mlp"]}).rows
+    with pytest.raises(SpecError, match="model: missing"):
+        plan(registry, tmp_path, model=None)
+
+
 def test_labels_and_places_are_not_keyed(registry: Registry, tmp_path: Path) -> None:
     one, other = plan(registry, tmp_path), plan(registry, tmp_path / "elsewhere", name="renamed")
     assert set(one.nodes) == set(other.nodes)
@@ -111,6 +125,7 @@ def test_every_setting_of_a_stage_is_keyed(registry: Registry, tmp_path: Path) -
     }
     values = {"optimizer": "adam", "schedule": "linear", "augment": False, "precision": "bf16", "compile": True}
     numbers = {"epochs": 3, "batch_size": 64, "lr": 0.5, "momentum": 0.5, "weight_decay": 0.1, "warmup": 0.1}
+    numbers["label_smoothing"] = 0.1
     for name, value in {**values, **numbers}.items():
         changed["train", name] = {"train": {"epochs": 2, name: value}}
     options = {

@@ -67,7 +67,7 @@ def resolve(raw: Mapping[str, Any], registry: Registry) -> list[Experiment]:
         template = found.experiment()
         if found.problems or template is None:
             raise SpecError(list(dict.fromkeys(found.problems)))
-        variant = ", ".join(f"{_dotted(path)}={_at(point, path)}" for path in varied if _dotted(path) not in COLUMNS)
+        variant = ", ".join(said for path in varied for said in _said(_dotted(path), _at(point, path)))
         experiments += [replace(template, seeds=seeds, variant=variant) for seeds in found.seeds()]
     return experiments
 
@@ -83,8 +83,14 @@ def _shape_problems(raw: Mapping[str, Any]) -> list[Problem]:
         problems.append(
             Problem(("schema",), f"expected {SPEC_SCHEMA}, the schema that this version reads, got {raw['schema']!r}.")
         )
-    problems += [Problem((key,), "missing; this key is required.") for key in ("dataset", "model") if not raw.get(key)]
-    if not isinstance(raw.get("grid", {}), Mapping):
+    grid = raw.get("grid", {})
+    there = {str(key).split(".")[0] for key in grid} if isinstance(grid, Mapping) else set()
+    problems += [
+        Problem((key,), "missing; this key is required.")
+        for key in ("dataset", "model")
+        if not raw.get(key) and key not in there
+    ]
+    if not isinstance(grid, Mapping):
         problems.append(Problem(("grid",), f"expected a mapping from keys to lists, got {raw['grid']!r}."))
     return problems
 
@@ -101,6 +107,13 @@ def _grid(raw: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[Where, 
         for path, value in zip(axes, combination, strict=True):
             _put(point, path, value)
         yield point, {path: ("grid", ".".join(map(str, path))) for path in axes}
+
+
+def _said(name: str, value: Any) -> list[str]:
+    """Say what a grid varies and no column of a row shows; of a component only the settings that stand in the grid."""
+    if isinstance(value, Mapping):
+        return [said for key in value for said in _said(f"{name}.{key}", value[key])]
+    return [] if name in COLUMNS else [f"{name}={value}"]
 
 
 def _put(point: dict[str, Any], path: Where, value: Any) -> None:
