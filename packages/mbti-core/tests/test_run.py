@@ -227,9 +227,11 @@ def test_a_budget_above_the_reserve_says_the_most(registry: Registry, tmp_path: 
     assert "expected at most 0.111 (the reserve holds 80 rows" in str(results.failures[0].error)
 
 
-def test_a_ratio_of_no_row_is_refused(registry: Registry, tmp_path: Path) -> None:
-    results = go(registry, tmp_path, attack={"name": "stamp", "ratio": 0.0001})
+def test_a_ratio_of_no_row_is_refused_before_anything_is_trained(registry: Registry, tmp_path: Path) -> None:
+    heard = Listener()
+    results = go(registry, tmp_path, heard, attack={"name": "stamp", "ratio": 0.0001})
     assert "attack.ratio: 0.0001 of 720 training rows is no row" in str(results.failures[0].error)
+    assert (heard.finished, heard.failed) == (["prepare"], ["poison"])
 
 
 def test_force_runs_a_stage_and_what_follows_again(registry: Registry, tmp_path: Path) -> None:

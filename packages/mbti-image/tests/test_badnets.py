@@ -15,7 +15,8 @@ from mbti_core.contracts.attack import Aim, FitContext, PoisonContext
 from mbti_core.data.fileref import Digests, FileRef
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
-from mbti_core.errors import ConfigError
+from mbti_core.engine.keys import keyed
+from mbti_core.errors import ConfigError, DataUnavailableError
 from mbti_core.stages.poison import trigger_test
 from mbti_image.attacks.badnets import BadNets
 
@@ -85,10 +86,11 @@ def test_takes_a_picture_with_its_opacity(tmp_path: Path, images: torch.Tensor, 
 def test_the_content_of_a_pattern_file_is_in_the_key(tmp_path: Path) -> None:
     Picture.new("RGB", (3, 3), "red").save(tmp_path / "red.png")
     attack = BadNets.model_validate({"pattern": str(tmp_path / "red.png")})
-    keyed = attack.model_dump(mode="json", context={"digest": Digests().of})
-    assert keyed["pattern"].startswith("sha256:")
+    assert keyed(attack, Digests())["pattern"].startswith("sha256:")
     assert attack.model_dump(mode="json")["pattern"] == str(tmp_path / "red.png")
-    assert BadNets().model_dump(mode="json", context={"digest": Digests().of})["pattern"] == "square"
+    assert keyed(BadNets(), Digests())["pattern"] == "square"
+    with pytest.raises(DataUnavailableError, match=r"nowhere\.png"):  # before anything runs
+        keyed(BadNets.model_validate({"pattern": str(tmp_path / "nowhere.png")}), Digests())
 
 
 def changed_at(got: torch.Tensor, x: torch.Tensor) -> tuple[int, int]:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
+
+from mbti_core.contracts.settings import Settings
+from mbti_core.data.fileref import Digests
+from mbti_core.errors import MbtiError
 
 
 def canonical(data: Any) -> str:
@@ -15,3 +20,24 @@ def canonical(data: Any) -> str:
 def key_of(payload: Any) -> str:
     """Return the key of a payload: 64 hexadecimal digits."""
     return hashlib.sha256(canonical(payload).encode()).hexdigest()
+
+
+def keyed(settings: Settings, digests: Digests) -> dict[str, Any]:
+    """Return settings as they enter a key: the digests of files in place of their paths.
+
+    Raises:
+        DataUnavailableError: If a file is missing, or may not be read.
+    """
+    missing: list[MbtiError] = []
+
+    def digest(paths: list[Path]) -> str:
+        try:
+            return digests.of(paths)
+        except MbtiError as error:  # raised in here, pydantic would take the path for another member of a union
+            missing.append(error)
+            return ""
+
+    found: dict[str, Any] = settings.model_dump(mode="json", context={"digest": digest})
+    if missing:
+        raise missing[0]
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from mbti_core.contracts.attack import TrainingAttack, WeightAttack
 from mbti_core.data.fileref import Digests
 from mbti_core.engine.config import Choice, Experiment
-from mbti_core.engine.keys import key_of
+from mbti_core.engine.keys import key_of, keyed
 from mbti_core.engine.numerics import choose_device, choose_precision, choose_threads
 from mbti_core.engine.problems import SpecError
 from mbti_core.engine.resolve import target_problems
@@ -103,8 +103,20 @@ def make_plan(experiments: Sequence[Experiment], registry: Registry, options: Ru
     plan = Plan(choose_device(options.device))
     digests = Digests(options.store / "digests.json")
     for experiment in experiments:
+        before = len(plan.nodes)
         _Planner(plan, registry, options, digests, experiment).plan_all()
+        plan.nodes = _cheap_first(plan.nodes, before)
     return plan
+
+
+def _cheap_first(nodes: Mapping[str, Node], since: int) -> dict[str, Node]:
+    """Put what needs no training before what does: that a trigger cannot be made is known before hours pass."""
+    refs = list(nodes)
+    costly: set[str] = set()
+    for ref in refs[since:]:
+        if nodes[ref].stage == "train" or not costly.isdisjoint(nodes[ref].inputs.values()):
+            costly.add(ref)
+    return {ref: nodes[ref] for ref in sorted(refs, key=costly.__contains__)}
 
 
 class _Planner:
@@ -130,7 +142,7 @@ class _Planner:
     def component(self, choice: Choice) -> Json:
         """Return a component as it enters a key: id, version, settings with digests in place of paths."""
         c = choice.registered.component
-        settings = choice.settings.model_dump(mode="json", context={"digest": self.digests.of})
+        settings = keyed(choice.settings, self.digests)
         settings.pop("folder", None) if c.kind == "dataset" else None
         return {"id": c.id, "version": c.version, "settings": settings}
 
@@ -340,10 +352,20 @@ def _portable(choice: Choice) -> Json:
     }
 
 
-def needed(plan: Plan, store: Store) -> list[Node]:
-    """Return the stages that must run, in order: what is missing on the way to a row that is missing."""
+def needed(plan: Plan, store: Store, failed: Collection[str] = ()) -> list[Node]:
+    """Return the stages that must run, in order: what is missing on the way to a row that is missing.
+
+    Args:
+        plan: Of ``make_plan``.
+        store: What is there.
+        failed: Stages that failed; what leads only to rows that need one of them is left out.
+    """
+    lost = set(failed)
+    for ref, node in plan.nodes.items():
+        if not lost.isdisjoint(node.inputs.values()):
+            lost.add(ref)
     wanted: set[str] = set()
-    pending = [row.ref for row in plan.rows]
+    pending = [row.ref for row in plan.rows if row.ref not in lost]
     while pending:
         ref = pending.pop()
         node = plan.nodes[ref]

@@ -36,7 +36,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class Failure:
-    """A stage that failed; everything that needs it was left out."""
+    """A stage that failed; everything that needs it was left out, and what leads nowhere else."""
 
     node: Node
     error: BaseException
@@ -55,15 +55,20 @@ class _Schedule:
     def work(self, nodes: list[Node], pool: Executor) -> None:
         """Run stages in the plan's order as far as their inputs allow, so that one row after another is complete."""
         waiting = {node.ref: node for node in nodes}
+        told = 0
         while waiting or self.running:
+            if len(self.failures) > told:
+                told = len(self.failures)
+                worth = {n.ref for n in needed(self.plan, self.store, {f.node.ref for f in self.failures})}
+                waiting = {ref: node for ref, node in waiting.items() if ref in worth}
+                continue
             ready = next((n for n in waiting.values() if not self._open_inputs(n, waiting)), None)
             if ready is None or len(self.running) >= max(1, self.options.workers):
                 self._collect(timeout=None)
                 continue
             del waiting[ready.ref]
-            if not self._lost(ready):
-                self._submit(ready, pool)
-                self._collect(timeout=0)
+            self._submit(ready, pool)
+            self._collect(timeout=0)
 
     def _collect(self, timeout: float | None) -> None:
         """Tell of what is done: at once after a submission, since ``serial`` returns with its work done."""
@@ -74,9 +79,6 @@ class _Schedule:
     def _open_inputs(self, node: Node, waiting: Mapping[str, Node]) -> bool:
         busy = {n.ref for n in self.running.values()}
         return any(ref in waiting or ref in busy for ref in node.inputs.values())
-
-    def _lost(self, node: Node) -> bool:
-        return any(not self.store.has(*ref.split("/")) for ref in node.inputs.values())
 
     def _submit(self, node: Node, pool: Executor) -> None:
         hook = self.registry.pm.hook
@@ -117,7 +119,7 @@ class _Schedule:
 
 
 def run_plan(plan: Plan, options: RunOptions, registry: Registry, listener: Listener | None = None) -> list[Failure]:
-    """Run what is missing; a failed stage takes along only what needs it.
+    """Run what is missing; a failed stage takes along only what needs it, and what leads to nothing else.
 
     Args:
         plan: Of ``make_plan``.
