@@ -75,9 +75,11 @@ class AdapPatch(Attack[Image]):
                 at = list(_PATCHES).index(name)
                 x = torch.where(masks[at] > 0, patterns[at], x)
             return x
-        patch = patch_of(ctx.index)
-        opacity = torch.tensor([p.opacity for p in _PATCHES.values()])[:, None, None, None]
-        return laid_over(x, patterns[patch], (opacity * masks)[patch])
+        y, mine = x.clone(), patch_of(ctx.index)
+        for at, patch in enumerate(_PATCHES.values()):
+            rows = torch.nonzero(mine == at).flatten()
+            y[rows] = laid_over(x[rows], patterns[at], patch.opacity * masks[at])
+        return y
 
 
 def patch_of(index: Tensor) -> Tensor:
