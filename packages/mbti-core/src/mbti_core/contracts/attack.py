@@ -126,7 +126,10 @@ class Attack(Settings, ABC, Generic[X]):
         if aim.target == "all-to-all":
             return (y + 1) % aim.classes
         if isinstance(aim.target, tuple):
-            return y.new_tensor(aim.target)[index.to(y.device) % len(aim.target)]
+            from mbti_core.data.rng import Draws  # noqa: PLC0415 - keeps torch out of listings
+
+            # Not index % k: where classes come in turn, it would tie a row's target to its class.
+            return y.new_tensor(aim.target)[Draws(0).stream("target").integers(index.to(y.device), len(aim.target))]
         return y * 0 + aim.target
 
     def victims(self, y: Tensor, aim: Aim) -> Tensor:

@@ -24,6 +24,7 @@ ATTACK_TRAITS: Mapping[str, str] = {
     "surrogate": "The attacker looks into a benign model of the same data.",
     "trains": "The attacker controls training.",
     "trains_trigger": "The trigger is trained beside the victim.",
+    "several_targets": "There can be several targets, each with a trigger of its own.",
 }
 """What an attack may say of itself in ``Component.traits``, and what each word means.
 

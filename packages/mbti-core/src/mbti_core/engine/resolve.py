@@ -242,6 +242,9 @@ class _Resolver:
     def target_exists(self, dataset: Choice | None, attack: Choice | None) -> None:
         if dataset is None or attack is None:
             return
+        if isinstance(attack.options.target, tuple) and "several_targets" not in attack.registered.component.traits:
+            text = f"expected one class or all-to-all, since {attack.name} has a single trigger, got a list."
+            self.problem(("attack", "target"), text)
         classes = dataset.settings.card().classes  # type: ignore[attr-defined]  # a data set's settings
         if classes:  # else the plan looks, which knows where the files are
             for problem in target_problems(attack.options.target, dataset.name, len(classes)):

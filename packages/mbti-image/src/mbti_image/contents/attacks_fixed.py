@@ -104,7 +104,7 @@ FIXED: tuple[Component, ...] = (
         "mbti_image.attacks.badnets:BadNets",
         "A fixed patch in a corner",
         source=GU_2017,
-        traits=frozenset({"additive", "local", "visible"}),
+        traits=frozenset({"additive", "local", "several_targets", "visible"}),
     ),
     Component(
         "attack",
@@ -136,7 +136,7 @@ FIXED: tuple[Component, ...] = (
         "mbti_image.attacks.dynatrigger:DynaTrigger",
         "A random pattern at a random place, new for every row",
         source=SALEM_2022,
-        traits=frozenset({"additive", "local", "sample_specific", "stochastic", "visible"}),
+        traits=frozenset({"additive", "local", "sample_specific", "several_targets", "stochastic", "visible"}),
     ),
     Component(
         "attack",
