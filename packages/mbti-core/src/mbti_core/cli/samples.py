@@ -57,7 +57,8 @@ def show(asked: Asked, data_root: Path, store: Path | None) -> None:
         NotSupportedError: If samples of this modality cannot be shown so.
     """
     with _opened(asked, store) as folder:
-        options = RunOptions(store=folder, data_root=data_root)
+        # Few rows gain nothing from a second thread, and lose much where another process holds its core.
+        options = RunOptions(store=folder, data_root=data_root, threads=1 if asked.spec is None else None)
         experiment = _experiment(asked, data_root)
         plan = make_plan([experiment], registry(), options)
         node = _node(plan, asked)
