@@ -129,8 +129,8 @@ WIGHTMAN_2019 = Source(
 )
 
 
-# Measured with a batch of 32 pictures of 32 pixels on a processor with avx512_bf16: 1.3 to 3.7 times faster in bf16,
-# apart from what is made of depthwise convolutions (0.6 to 0.95 times). What timm builds may be either.
+# Measured with a batch of 32 pictures of 32 pixels on a processor with avx512_bf16: 1.4 to 3 times faster in bf16,
+# apart from what is made of depthwise convolutions (0.5 to 0.9 times). What timm builds may be either.
 _DENSE = frozenset({"large", "bf16"})
 _DEPTHWISE = frozenset({"large"})
 

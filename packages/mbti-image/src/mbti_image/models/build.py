@@ -31,6 +31,14 @@ Stem = Literal["auto", "small", "imagenet"]
 """``small`` keeps early layers from shrinking the picture; ``auto`` takes it for pictures of at most 64 pixels."""
 
 Net = Callable[..., nn.Module]
+# Goes to the end of the docstring of each factory, which its page in the reference is made from.
+_SHARED = """
+        resize: Side in pixels that pictures are resized to inside the model; None leaves them as they are.
+        pretrained: A file of weights, a folder that holds one{named}; None starts from scratch.
+            A classifier of another number of classes is left out.
+        mean: Of each channel, on the [0, 1] scale; None takes CIFAR-10's{usual}.
+        std: Deviation of each channel, as ``mean``.
+    """
 
 
 class Resize(nn.Module):
@@ -51,13 +59,7 @@ class Resize(nn.Module):
 def image_model(
     published: Published | None = None, imagenet: tuple[Channels, Channels] = IMAGENET
 ) -> Callable[[Net], Net]:
-    """Make a model factory of a function that builds a bare network.
-
-    The factory has these settings beside those of the function:
-        resize: Side in pixels that pictures are resized to inside the model; None leaves them as they are.
-        pretrained: A file of weights, or the name of torchvision's ImageNet weights; None starts from scratch.
-        mean: Of each channel, on the [0, 1] scale; None takes CIFAR-10's, with ImageNet weights ImageNet's.
-        std: As ``mean``.
+    """Make a model factory of a function that builds a bare network, with the settings that all of them share.
 
     Args:
         published: Where the network's ImageNet weights are; None if nobody publishes any.
@@ -100,6 +102,10 @@ def _with_settings(factory: Net, build: Net, published: Published | None) -> Net
     keywords = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in shared]
     inner = inspect.signature(build)
     factory.__signature__ = inner.replace(parameters=[*inner.parameters.values(), *keywords])  # type: ignore[attr-defined]  # inspect reads it
+    named = (
+        (", or the name of torchvision's ImageNet weights", ", with ImageNet weights theirs") if published else ("", "")
+    )
+    factory.__doc__ = (build.__doc__ or "").rstrip() + _SHARED.format(named=named[0], usual=named[1])
     factory.__annotations__ = {**inspect.get_annotations(build, eval_str=True), **shared}
     return factory
 
