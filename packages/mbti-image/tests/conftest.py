@@ -15,7 +15,10 @@ from mbti_core.contracts.attack import Aim, FitContext, PoisonContext, RowKind
 from mbti_core.data.dense import ArrayColumn
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split, clean_kinds
+from mbti_core.plugins.manager import Registry
+from mbti_core.testing.bench import Bench
 from mbti_core.training.step import StepContext
+from mbti_core.training.subject import Subject
 from mbti_image.modality import modality, to_float
 
 
@@ -70,6 +73,13 @@ def step_context_of() -> Callable[..., StepContext[Any]]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[Split[torch.Tensor], Subject]:
+    """A thousand handwritten digits, and the benign twin of a victim that is trained on them."""
+    bench = Bench(Registry(), "image")
+    return bench.data.parts["train"], bench.smallest.load(bench.benign().weights)
 
 
 @pytest.fixture

@@ -80,7 +80,8 @@ def test_augmentation_is_keyed_by_row(images: torch.Tensor) -> None:
     assert torch.equal(images, before)
     for size in (1, 7):
         parts = [
-            adapters.augment(x, i, 1.0, draws, FACTS) for x, i in zip(images.split(size), index.split(size), strict=True)
+            adapters.augment(x, i, 1.0, draws, FACTS)
+            for x, i in zip(images.split(size), index.split(size), strict=True)
         ]
         assert torch.equal(torch.cat(parts), whole)
     assert not torch.equal(adapters.augment(images, index, 1.0, Draws(10), FACTS), whole)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional
 
 from mbti_image.modality import to_float
@@ -79,14 +81,16 @@ def fresh_generator(channels: int, width: int, device: torch.device) -> Generato
     return Generator(channels, width).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]  # torch's stubs lack this keyword
 
 
-def kept_generator(channels: int, width: int, state: Mapping[str, Tensor], prefix: str) -> Generator:
+def kept_generator(channels: int, width: int, state: Mapping[str, Tensor], prefix: str) -> Callable[[Tensor], Tensor]:
     """Return the frozen net in eval form whose tensors stand in ``state`` under ``prefix``; no weight is drawn."""
-    with torch.device("meta"):
-        net = Generator(channels, width)
     own = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
-    net.load_state_dict(own, assign=True)
-    net.requires_grad_(False)
-    return net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]  # torch's stubs lack this keyword
+    return lambda x: functional_call(_blank(channels, width), own, (x,))
+
+
+@cache
+def _blank(channels: int, width: int) -> Generator:
+    with torch.device("meta"):  # building a net takes longer than running it on a few rows
+        return Generator(channels, width).eval()
 
 
 def answers(net: Callable[[Tensor], Tensor], x: Image) -> Tensor:

@@ -50,11 +50,12 @@ def _model(case: Case) -> Any:
 
 
 _MAKERS = {"dataset": _dataset, "attack": _attack, "noise": _noise, "model": _model}
+_TRAINED = {"learned", "trains_trigger"}
 
 
 def applies(case: Case) -> bool:
-    """Tell whether a component has golden numbers: what training decides (a defense) differs between machines."""
-    return case.component.kind in _MAKERS and "trains_trigger" not in case.component.traits
+    """Tell whether a component has golden numbers: what training or a search decides differs between machines."""
+    return case.component.kind in _MAKERS and not _TRAINED & case.component.traits
 
 
 def name_of(case: Case) -> str:

@@ -1,0 +1,77 @@
+"""What an attacker does with a clean model of its own: ask for its loss, and change pictures along its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mbti_core.contracts.attack import FitContext
+from mbti_core.data.split import Split
+from mbti_core.errors import ConfigError
+from mbti_core.training.subject import Subject
+from mbti_image.sample import Image
+
+BATCH = 64
+
+
+def surrogate_of(ctx: FitContext) -> Subject:
+    """Return the benign twin that an attack with the trait ``surrogate`` is given."""
+    assert ctx.surrogate is not None
+    return ctx.surrogate
+
+
+def rows_of(split: Split[Image], target: int) -> Tensor:
+    """Return the positions of the rows that are labelled with the target class.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    rows = torch.nonzero(split.labels == target).flatten()
+    if not len(rows):
+        raise ConfigError(
+            f"attack.target: no training row is of class {target}, and the attack learns from such rows.",
+            "Name a target class that is in the data.",
+        )
+    return rows
+
+
+def losses(surrogate: Subject, x: Tensor, y: Tensor) -> Tensor:
+    """Return the cross-entropy (B,) of pictures in [0, 1] under labels ``y`` (B,), differentiable in the pictures."""
+    with surrogate.precision():
+        logits = surrogate.model(surrogate.encode(x))
+    return functional.cross_entropy(logits.float(), y, reduction="none")
+
+
+def drawn(split: Split[Image], rows: Tensor, steps: int, ctx: FitContext) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield ``steps`` batches of 64 among the positions ``rows``: pictures in [0, 1] on the device, and their ids."""
+    surrogate = surrogate_of(ctx)
+    for picks in ctx.draws.stream("batches").integers(torch.arange(steps), len(rows), (BATCH,)):
+        at = rows[picks]
+        yield surrogate.encode(split.take(at)), split.index[at]
+
+
+def descend(
+    surrogate: Subject,
+    raw: Tensor,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterator[tuple[Tensor, Tensor]],
+    triggered: Callable[[Tensor, Tensor], Tensor],
+    target: int,
+) -> None:
+    """Change ``raw`` in place so that the surrogate sees the target class in triggered pictures.
+
+    Args:
+        surrogate: Stays as it is; so do its gradients.
+        raw: What the optimizer steps on; requires gradients.
+        optimizer: Over ``raw``.
+        batches: Pictures and their ids.
+        triggered: From those two to pictures that depend on ``raw``.
+        target: The class.
+    """
+    for x, index in batches:
+        y = torch.full((len(x),), target, device=x.device)
+        (raw.grad,) = torch.autograd.grad(losses(surrogate, triggered(x, index), y).mean(), [raw])
+        optimizer.step()
