@@ -40,8 +40,8 @@ class IAB(TrainingAttack[Image]):
     processor suffices (without skips, foreign patterns are told apart much later); rows are members by a keyed draw
     instead of the first of a shuffled batch; a cross row's pattern comes from another row of its batch instead of a
     second loader, in the static form from a fixed set of ``donors``; the generator's gradients are cleared in each
-    step, where published code lets them add up, and its learning rate falls as the victim's does; pixels are rounded,
-    with gradients passed through.
+    step, where published code lets them add up, and its learning rate is lower and falls along a cosine; pixels are
+    rounded, with gradients passed through.
     """
 
     density: Share = 0.032
@@ -51,7 +51,7 @@ class IAB(TrainingAttack[Image]):
     mask_steps: PositiveInt = 150
     donors: Annotated[int, Field(ge=2)] = 256
 
-    beside_recipe: ClassVar[Recipe] = Recipe(optimizer="adam", lr=0.01, weight_decay=0.0)
+    beside_recipe: ClassVar[Recipe | None] = Recipe(optimizer="adam", lr=0.003, weight_decay=0.0)
 
     def fit(self, split: Split[Image], ctx: FitContext) -> dict[str, Tensor]:
         """Train the mask net: small masks that differ between pictures."""

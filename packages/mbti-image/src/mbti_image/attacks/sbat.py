@@ -49,7 +49,7 @@ class SBAT(TrainingAttack[Image]):
     width: PositiveInt = 8
     donors: Annotated[int, Field(ge=2)] = 256
 
-    beside_recipe: ClassVar[Recipe] = Recipe(optimizer="adam", lr=0.01, weight_decay=0.0)
+    beside_recipe: ClassVar[Recipe | None] = Recipe(optimizer="adam", lr=0.01, weight_decay=0.0)
 
     def fit(self, split: Split[Image], ctx: FitContext) -> dict[str, Tensor]:
         """Keep the pictures whose patterns cover rows carry."""

@@ -49,7 +49,8 @@ NGUYEN_2020 = Source(
         "the mask net is trained for a fixed number of batches",
         _MEMBERS,
         _DONORS,
-        "the generator's gradients are cleared in each step, where published code lets them add up",
+        "the generator's gradients are cleared in each step, where published code lets them add up; its learning rate "
+        "is lower and falls along a cosine",
         _WHOLE_LEVELS,
     ),
 )
