@@ -83,6 +83,7 @@ def none_for_foreign_arch(case: PluginCase) -> None:
         "modality": "foreign",
         "weight": None,
         "factor": 2.0,
+        "strength": 1.0,
         "facts": {},
         "family": "mask",
         "draws": Draws(0),
