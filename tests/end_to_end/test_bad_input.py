@@ -113,7 +113,7 @@ def test_a_spec_of_a_newer_schema(refused: Refused) -> None:
         ("  size: 3", "  size: three", "run.yaml:8: attack.size: expected an integer, got 'three'."),
         ("  size: 3", "  size: 0", "run.yaml:8: attack.size: expected an integer above 0, got 0."),
         ("  size: 3", "  size: 2.5", "run.yaml:8: attack.size: expected an integer, got 2.5."),
-        ("epochs: 1", "augment: maybe", "run.yaml:10: train.augment: expected true or false, got 'maybe'."),
+        ("epochs: 1", "augment: maybe", "run.yaml:10: train.augment: expected true or false or a number, got 'maybe'."),
         ("epochs: 1", "optimizer: sdg", "run.yaml:10: train.optimizer: expected 'sgd', 'adam' or 'adamw', got 'sdg'."),
         ("{epochs: 1}", "3", "run.yaml:10: train: expected a mapping, got 3."),
         ("  ratio: 0.1", "  ratio: 0", "run.yaml:6: attack.ratio: expected a number above 0, got 0."),
@@ -128,7 +128,7 @@ def test_a_spec_of_a_newer_schema(refused: Refused) -> None:
         (
             "  target: 0",
             "  target: all",
-            "run.yaml:7: attack.target: expected an integer or 'all-to-all', got 'all'.",
+            "run.yaml:7: attack.target: expected an integer or a list or 'all-to-all', got 'all'.",
         ),
         ("schema: 1", "seeds: some", "run.yaml:1: seeds: expected integers of at least 0, as [0, 1, 2] or '0-4', got"),
         ("train: {epochs: 1}", "grid: {attack.ratio: 3}", "run.yaml:10: grid.attack.ratio: expected a list"),

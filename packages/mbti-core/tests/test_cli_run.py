@@ -172,14 +172,14 @@ def test_a_failed_stage(run: Call) -> None:
     answer = run("--defense", "unreadable")
     assert answer.code == 4
     assert (
-        "error: defend unreadable on the victim: weights.bin: expected 4 columns, found 3.\n  Fetch it again."
+        "error: defend unreadable on the benign twin: weights.bin: expected 4 columns, found 3.\n  Fetch it again."
         in answer.err
     )
     assert "Traceback" not in answer.err
     assert "Traceback" in run("--defense", "unreadable", "--debug").err
     assert run("--defense", "unreadable", command="sweep").code == 1
     document = run("--defense", "unreadable", "--json").json
-    assert {f["label"] for f in document["failures"]} == {"unreadable on the victim", "unreadable on the benign twin"}
+    assert {f["label"] for f in document["failures"]} == {"unreadable on the benign twin"}  # the row needs it
     error = {
         "type": "DataFormatError",
         "message": "weights.bin: expected 4 columns, found 3.",
@@ -203,7 +203,7 @@ def test_interruption_says_what_is_complete(run: Call) -> None:
     answer = run("--defense", "interrupt")
     assert (answer.code, answer.out) == (130, "")
     assert answer.err == (
-        "interrupted: 6 of 11 stages are complete and stay in runs; the same command goes on from there.\n"
+        "interrupted: 7 of 11 stages are complete and stay in runs; the same command goes on from there.\n"
     )
     assert not list(Path("runs").rglob(".part-*"))
     assert run("--defense", "retune").code == 0
