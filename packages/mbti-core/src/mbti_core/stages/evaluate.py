@@ -69,6 +69,7 @@ def measure(found: Mapping[str, Tensor], tests: Mapping[str, Split[Any]], classe
     for metric, n in (("clean_accuracy", row["n_clean"]), ("asr", row["n_triggered"])):
         low, high = wilson(round(row[metric] * n), n) if row.get(metric) is not None and n else (None, None)
         row[f"{metric}_low"], row[f"{metric}_high"] = low, high
+    row |= {"cover_accuracy": None, "fidelity": None}
     if len(found.get("cover", none)):
         row["cover_accuracy"] = float((found["cover"] == tests["cover"].labels).double().mean())
     row["constant_predictor"] = row["largest_share"] is not None and row["largest_share"] > _CONSTANT
