@@ -15,6 +15,7 @@ from mbti_image.attacks.adap_blend import AdapBlend
 from mbti_image.attacks.adap_patch import AdapPatch
 from mbti_image.attacks.badnets import BadNets
 from mbti_image.attacks.blended import Blended
+from mbti_image.attacks.bpp import BPP
 from mbti_image.attacks.dynatrigger import DynaTrigger
 from mbti_image.attacks.ftrojan import FTrojan
 from mbti_image.attacks.pnoise import PNoise
@@ -22,11 +23,12 @@ from mbti_image.attacks.sig import Sig
 from mbti_image.attacks.tact import TaCT
 from mbti_image.attacks.wanet import WaNet
 
-COVERING = {WaNet: 2, AdapBlend: 1, AdapPatch: 2, TaCT: 1}
+COVERING = {WaNet: 2, BPP: 1, AdapBlend: 1, AdapPatch: 2, TaCT: 1}
 ATTACKS = [
     BadNets(),
     Blended(),
     WaNet(),
+    BPP(donors=10),
     Sig(),
     PNoise(),
     DynaTrigger(),
