@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from mbti_image.generator import Generator, answers, fresh_generator, kept_generator, rounded, to_bytes
+from mbti_core.data.dense import ArrayColumn
+from mbti_core.data.split import Split
+from mbti_core.errors import ConfigError
+from mbti_image.generator import Generator, answers, check_size, fresh_generator, kept_generator, rounded, to_bytes
 from mbti_image.modality import to_float
 
 
@@ -58,3 +63,10 @@ def test_bytes_are_what_is_rounded() -> None:
     x = torch.linspace(-0.1, 1.1, 1001)
     assert torch.allclose(to_bytes(x).float() / 255, rounded(x), atol=1e-6)
     assert to_bytes(x).dtype == torch.uint8
+
+
+def test_pictures_that_are_too_small_are_refused(images: torch.Tensor, split: Split[torch.Tensor]) -> None:
+    check_size(split)
+    small = replace(split, column=ArrayColumn(images[:, :, :15].contiguous().numpy()))
+    with pytest.raises(ConfigError, match="at least 16 pixels a side, got 15 x 32"):
+        check_size(small)

@@ -11,13 +11,16 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from mbti_core.data.split import Split
+from mbti_core.errors import ConfigError
 from mbti_image.modality import to_float
-from mbti_image.sample import Image
+from mbti_image.sample import Image, size_of
 
 _MEAN = 0.5
 DEVIATION = 0.25
 """About that of a channel of photographs, on the [0, 1] scale; what published losses measure pictures in."""
 _BLOCK = 32
+_SMALLEST = 16
 
 
 class Generator(nn.Module):
@@ -74,6 +77,21 @@ def _convolutions(*channels: int) -> nn.Sequential:
             nn.ReLU(inplace=True),
         ]
     return nn.Sequential(*layers)
+
+
+def check_size(split: Split[Image]) -> None:
+    """Refuse pictures that three halvings leave nothing of.
+
+    Raises:
+        ConfigError: If a side has fewer than 16 pixels.
+    """
+    height, width = size_of(split)
+    if min(height, width) < _SMALLEST:
+        raise ConfigError(
+            f"attack: the net that makes the trigger needs pictures of at least {_SMALLEST} pixels a side, got "
+            f"{height} x {width}.",
+            "Choose an attack by formula, such as badnets or wanet, or enlarge the pictures.",
+        )
 
 
 def fresh_generator(channels: int, width: int, device: torch.device) -> Generator:

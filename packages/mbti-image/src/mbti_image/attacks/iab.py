@@ -14,7 +14,16 @@ from mbti_core.contracts.model import Recipe
 from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.data.split import Split
 from mbti_core.training.step import StepContext, TrainBatch
-from mbti_image.generator import DEVIATION, Generator, answers, fresh_generator, kept_generator, rounded, to_bytes
+from mbti_image.generator import (
+    DEVIATION,
+    Generator,
+    answers,
+    check_size,
+    fresh_generator,
+    kept_generator,
+    rounded,
+    to_bytes,
+)
 from mbti_image.members import choose_with_cover, donated, members, partners, pattern_sources
 from mbti_image.modality import to_float
 from mbti_image.sample import Image, Share
@@ -35,6 +44,7 @@ class IAB(TrainingAttack[Image]):
     uint8 (D, 3, H, W) and their row ids.
     Units: ``density`` is the share of a picture that the mask may cover for free, ``diversity`` the weight of patterns
     that differ, ``mask_steps`` batches of 64 pairs, ``width`` channels of the nets' first level.
+    Raises: ConfigError: If a side has fewer than 16 pixels.
     Source: Nguyen and Tran 2020, sections 3.2 to 3.4.
     Deviates: nets of a quarter of the channels, with skips, and a mask from few batches, so that short training on a
     processor suffices (without skips, foreign patterns are told apart much later); rows are members by a keyed draw
@@ -55,6 +65,7 @@ class IAB(TrainingAttack[Image]):
 
     def fit(self, split: Split[Image], ctx: FitContext) -> dict[str, Tensor]:
         """Train the mask net: small masks that differ between pictures."""
+        check_size(split)
         with scoped_globals(ctx.draws.stream("mask").seed):
             net = fresh_generator(1, self.width, ctx.device)
         optimizer = torch.optim.Adam(net.parameters(), lr=0.01, betas=(0.5, 0.9))

@@ -14,7 +14,7 @@ from mbti_core.contracts.attack import FitContext, PoisonContext, TrainingAttack
 from mbti_core.data.rng import scoped_globals
 from mbti_core.data.split import Split
 from mbti_core.training.step import StepContext, TrainBatch, plain_step
-from mbti_image.generator import answers, fresh_generator, kept_generator, rounded, to_bytes
+from mbti_image.generator import answers, check_size, fresh_generator, kept_generator, rounded, to_bytes
 from mbti_image.modality import to_float
 from mbti_image.sample import Image, Share
 
@@ -30,6 +30,7 @@ class LIRA(TrainingAttack[Image]):
     Shape: uint8 (B, 3, H, W) in [0, 255], sides of at least 16; state: weights ``net.*``.
     Units: ``epsilon`` in levels; ``clean_share`` is the weight of clean rows in stage 1; ``steps`` batches of 64 rows;
     ``width`` channels of the net's first level.
+    Raises: ConfigError: If a side has fewer than 16 pixels.
     Source: Doan, Lao, Zhao and Li 2021, equations 3 and 4, algorithm 1.
     Deviates: 8 levels of 255, since 0.01 of the normalized scale is lost in 8 bits; stage 1 starts from the benign twin
     instead of an untrained classifier, with net and copy descending on one pass instead of in turns; stage 2 triggers
@@ -45,6 +46,7 @@ class LIRA(TrainingAttack[Image]):
 
     def fit(self, split: Split[Image], ctx: FitContext) -> dict[str, Tensor]:
         """Train the pattern net together with a copy of the benign twin (stage 1)."""
+        check_size(split)
         assert ctx.surrogate is not None
         with scoped_globals(ctx.draws.stream("net").seed):
             net = fresh_generator(3, self.width, ctx.device)

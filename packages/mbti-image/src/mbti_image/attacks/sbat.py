@@ -14,7 +14,7 @@ from mbti_core.contracts.model import Recipe
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
 from mbti_core.training.step import StepContext, TrainBatch
-from mbti_image.generator import Generator, answers, fresh_generator, kept_generator, rounded, to_bytes
+from mbti_image.generator import Generator, answers, check_size, fresh_generator, kept_generator, rounded, to_bytes
 from mbti_image.members import choose_with_cover, donated, members, partners, pattern_sources
 from mbti_image.modality import to_float
 from mbti_image.sample import Image
@@ -34,6 +34,7 @@ class SBAT(TrainingAttack[Image]):
     (D, 3, H, W) and their row ids.
     Units: ``epsilon`` in levels; ``faintness`` weighs the mean squared pattern in [0, 1] scale; ``attack_steps``
     gradient steps per perturbation; ``width`` channels of the generator's first level.
+    Raises: ConfigError: If a side has fewer than 16 pixels.
     Source: Feng, Li, Qian and Zhang 2022, abstract: a generator of invisible patterns that are not interchangeable, and
     adversarial training against inversion.
     Deviates: the losses are our reading of the abstract, x' = clip(x + epsilon tanh(G(x))); rows are members by keyed
@@ -53,6 +54,7 @@ class SBAT(TrainingAttack[Image]):
 
     def fit(self, split: Split[Image], ctx: FitContext) -> dict[str, Tensor]:
         """Keep the pictures whose patterns cover rows carry."""
+        check_size(split)
         return donated(split, self.donors, ctx.draws)
 
     def start(self, model: nn.Module, ctx: FitContext) -> Generator:
