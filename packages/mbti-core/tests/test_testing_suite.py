@@ -14,6 +14,7 @@ from mbti_core.errors import MissingPluginError
 from mbti_core.plugins.hookspecs import hookimpl
 from mbti_core.plugins.manager import Registry
 from mbti_core.testing import conformance, run_checks, toy_plugin, write_golden
+from mbti_core.testing.bench import Bench
 from mbti_core.testing.planning import plan_checks
 
 pytest_plugins = ["pytester"]
@@ -46,6 +47,19 @@ def test_every_component_of_a_plugin_is_checked_and_no_other(registry: Registry)
     registry.register(small(STAMP), "other")
     prefixes = {p.id.rpartition("-")[0] for p in plan_checks("other", None, registry)}
     assert prefixes == {"other", "toy/other"}
+
+
+def test_a_component_is_checked_with_given_settings(registry: Registry, tmp_path: Path) -> None:
+    registry.register(small(STAMP), "other")
+    given = {"toy/other": {"size": 5}}
+    plain, bent = (
+        {p.id for p in plan_checks("other", tmp_path / "golden.json", registry, settings)} for settings in (None, given)
+    )
+    assert plain - bent == {"toy/other-golden"}
+    found = registry.find("attack", "other", "toy")
+    assert [Bench(registry, "toy", settings).settings(found).size for settings in ({}, given)] == [2, 5]
+    with pytest.raises(ValueError, match=r"'toy/othr': there is no such component\. Did you mean toy/other"):
+        conformance("other", settings={"toy/othr": {}}, registry=registry)
 
 
 def test_results_without_pytest(registry: Registry) -> None:

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from mbti_core.stages.fit import fit, fits
 from mbti_core.stages.poison import poison, trigger_test
 from mbti_core.stages.prepare import prepare
 from mbti_core.stages.train import Assault, ModelPlan, hold, implant, train
+from mbti_core.testing.suite import Given
 from mbti_core.training.subject import Subject
 
 T = TypeVar("T")
@@ -48,10 +49,12 @@ class Bench:
     Args:
         registry: Where components come from.
         name: The modality.
+        given: Settings by component id, where they are others than the defaults.
     """
 
     registry: Registry
     name: str
+    given: Given = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make a folder that goes when the bench goes."""
@@ -60,8 +63,8 @@ class Bench:
         self._made: dict[str, Any] = {}
 
     def settings(self, registered: Registered) -> Any:
-        """Return a component's settings object with its defaults."""
-        return settings_class(registered)()
+        """Return a component's settings object: its defaults, and what was given instead."""
+        return settings_class(registered)(**self.given.get(registered.component.id, {}))
 
     @cached_property
     def data(self) -> PreparedData:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from mbti_core.testing.planning import Planned
 
 
+Given = Mapping[str, Mapping[str, object]]
+"""Settings by component id."""
+
+
 @dataclass(frozen=True)
 class CheckResult:
     """What one check said.
@@ -39,6 +43,7 @@ def conformance(
     *,
     xfail: Mapping[str, str] | None = None,
     golden: Path | None = None,
+    settings: Given | None = None,
     registry: Registry | None = None,
 ) -> Callable[..., None]:
     """Return a pytest function that runs every check of a plugin, one test id per component and check.
@@ -51,10 +56,12 @@ def conformance(
         plugin: Name of the plugin's entry point.
         xfail: Reason by test id, for checks that are known to fail; one that passes is an error.
         golden: File with recorded results; without it nothing is compared with earlier versions.
+        settings: By component id, where a check would wait too long for what the defaults learn; its results are then
+            not compared with recorded ones.
         registry: Where to look; by default what is installed, and the toy plugin.
 
     Raises:
-        ValueError: If ``xfail`` has an empty reason or an id that doesn't exist.
+        ValueError: If ``xfail`` has an empty reason or an id that doesn't exist, or ``settings`` such an id.
     """
     import pytest  # noqa: PLC0415 - no dependency of the core
 
@@ -62,9 +69,10 @@ def conformance(
     from mbti_core.testing.bench import NotApplicableError  # noqa: PLC0415 - imports torch
     from mbti_core.testing.checks.case import CheckFailedError  # noqa: PLC0415 - imports torch
 
-    planned = planning.plan_checks(plugin, golden, registry)
+    planned = planning.plan_checks(plugin, golden, registry, settings)
     expected = dict(xfail or {})
     _known_reasons(expected, [p.id for p in planned])
+    _known_components(settings or {}, {p.id.rpartition("-")[0] for p in planned})
     parameters = []
     for check in planned:
         marks = [pytest.mark.learn] if check.learn else []
@@ -93,6 +101,12 @@ def _known_reasons(expected: Mapping[str, str], ids: list[str]) -> None:
             raise ValueError(f"xfail {id_!r}: expected a reason, got nothing")
         if id_ not in ids:
             raise ValueError(f"xfail {id_!r}: there is no such check. {near_names(id_, ids)}".strip())
+
+
+def _known_components(settings: Given, ids: set[str]) -> None:
+    for id_ in settings:
+        if id_ not in ids:
+            raise ValueError(f"settings {id_!r}: there is no such component. {near_names(id_, ids)}".strip())
 
 
 def run_checks(plugin: str, *, golden: Path | None = None, registry: Registry | None = None) -> list[CheckResult]:

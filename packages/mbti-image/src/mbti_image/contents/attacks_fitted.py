@@ -47,6 +47,22 @@ ZENG_2023 = Source(
     ),
 )
 
+LI_2021 = Source(
+    "Invisible Backdoor Attack with Sample-Specific Triggers",
+    "Yuezun Li, Yiming Li, Baoyuan Wu, Longkang Li, Ran He, Siwei Lyu",
+    "ICCV",
+    2021,
+    url="https://arxiv.org/abs/2012.03816",
+    code_url="https://github.com/yuezunli/ISSBA",
+    deviations=(
+        "half the channels, 2,000 pictures, a higher learning rate on a cosine: a minute instead of hours on a CPU",
+        "likeness is the mean squared change alone, without a perceptual loss or a critic; its weight grows from 0",
+        "the change is scaled once so that its mean peak signal-to-noise ratio is the same at each seed",
+        "the reader is trained on pixels rounded to 8 bits, as they are stored",
+        "pictures of any size",
+    ),
+)
+
 FITTED: tuple[Component, ...] = (
     Component(
         "attack",
@@ -71,5 +87,13 @@ FITTED: tuple[Component, ...] = (
         "A faint pattern that a clean model takes for the target class",
         source=ZENG_2023,
         traits=frozenset({"adapted", "additive", "clean_label", "faint", "learned", "surrogate"}),
+    ),
+    Component(
+        "attack",
+        "image/ssba",
+        "mbti_image.attacks.ssba:SSBA",
+        "A hidden message, a change of its own in each picture",
+        source=LI_2021,
+        traits=frozenset({"additive", "faint", "learned", "sample_specific"}),
     ),
 )
