@@ -33,7 +33,7 @@ from mbti_image.contents.attacks_training import TRAINING
 
 ROWS, FEW = 50_000, 10_000
 SHAPE = (3, 32, 32)
-ATTACKS = [c.name for c in (*FIXED, *TRAINING) if "trains_trigger" not in c.traits]
+ATTACKS = [c.name for c in (*FIXED, *TRAINING) if not {"trains_trigger", "surrogate"} & c.traits]
 TARGETS = {"badnets": 500_000, "blended": 300_000}
 TARGET = 100_000
 AIM = Aim(0, 10)
