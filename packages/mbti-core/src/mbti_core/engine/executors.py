@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from typing import Any
@@ -25,11 +27,24 @@ class SerialExecutor(Executor):
 
 
 def processes(workers: int) -> Executor:
-    """Return a pool of fresh processes: a fork would inherit torch's threads. Ctrl-C ends them without a word."""
+    """Return a pool of fresh processes: a fork would inherit torch's threads.
+
+    Ctrl-C ends them without a word, and so does the end of the process that asked for them, however it came.
+    """
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(
-        max(1, workers), mp_context=context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL)
-    )
+    return ProcessPoolExecutor(max(1, workers), mp_context=context, initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)  # a killed parent can no longer take what this process would give
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 BUILT_IN: Mapping[str, ExecutorFactory] = {"serial": lambda _workers: SerialExecutor(), "processes": processes}
