@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from mbti_core.api import run
 from mbti_core.contracts.component import Component
 from mbti_core.engine.plan import Node
 from mbti_core.engine.store import Store
-from mbti_core.errors import ConfigError, DataFormatError, NotSupportedError
+from mbti_core.errors import ConfigError, DataFormatError, NotSupportedError, RunFailedError
 from mbti_core.plugins.hookspecs import hookimpl
 from mbti_core.plugins.manager import Registry
 from mbti_core.testing import toy_plugin
@@ -264,6 +265,23 @@ def test_processes_give_the_bits_of_serial(registry: Registry, tmp_path: Path, m
     drop = ("seconds",)
     for a, b in zip(one.rows, two.rows, strict=True):
         assert {k: v for k, v in a.items() if k not in drop} == {k: v for k, v in b.items() if k not in drop}
+
+
+class _WorkerIsGone(Executor):
+    """What a pool does after the system killed its worker."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_exception(BrokenExecutor("gone"))
+        return future
+
+
+def test_a_killed_worker_is_one_clear_error(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mbti_core.engine.runner.BUILT_IN", {"serial": lambda workers: _WorkerIsGone()})
+    with pytest.raises(RunFailedError, match=r"A worker process ended .*\n.*Run the same command again"):
+        go(registry, tmp_path)
 
 
 def test_one_row_after_another_is_complete(registry: Registry, tmp_path: Path) -> None:

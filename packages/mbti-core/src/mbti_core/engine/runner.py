@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -13,7 +13,7 @@ from mbti_core.engine.execute import execute
 from mbti_core.engine.executors import BUILT_IN, ExecutorFactory
 from mbti_core.engine.plan import Node, Plan, RunOptions, needed
 from mbti_core.engine.store import Store
-from mbti_core.errors import ConfigError, near_names
+from mbti_core.errors import ConfigError, RunFailedError, near_names
 from mbti_core.plugins.manager import Registry
 from mbti_core.stages import VERSIONS
 
@@ -88,7 +88,10 @@ class _Schedule:
         job = partial(execute, node, self.options.store, self.plan.device)
         if self.options.executor == "serial":
             job = partial(job, progress=partial(self._epoch, node), plugins=self.registry)
-        self.running[pool.submit(job)] = node
+        try:
+            self.running[pool.submit(job)] = node
+        except BrokenExecutor as error:
+            raise _broken() from error
 
     def _epoch(self, node: Node, done: int, total: int, _loss: float) -> None:
         if self.listener:
@@ -96,6 +99,8 @@ class _Schedule:
 
     def _finished(self, node: Node, future: Future[None]) -> None:
         hook, error = self.registry.pm.hook, future.exception()
+        if isinstance(error, BrokenExecutor):
+            raise _broken() from error
         if error is not None:
             self.failures.append(Failure(node, error))
             hook.mbti_on_stage_error(stage=node.stage, key=node.key, label=node.label, error=error)
@@ -116,6 +121,13 @@ class _Schedule:
         for step in range(max(map(len, curves.values()), default=0)):
             values = {name: curve[step] for name, curve in curves.items() if step < len(curve)}
             self.registry.pm.hook.mbti_log(scope=node.ref, step=step, values=values)
+
+
+def _broken() -> RunFailedError:
+    return RunFailedError(
+        "A worker process ended in the middle of a stage: something killed it, often for want of memory.",
+        "Run the same command again, with fewer --workers if memory is short: it goes on where it stopped.",
+    )
 
 
 def run_plan(plan: Plan, options: RunOptions, registry: Registry, listener: Listener | None = None) -> list[Failure]:
