@@ -1,0 +1,7 @@
+"""Attacks on texts."""
+
+from __future__ import annotations
+
+from mbti_core.contracts.component import Component
+
+ATTACKS: tuple[Component, ...] = ()

@@ -1,0 +1,7 @@
+"""Noise on texts."""
+
+from __future__ import annotations
+
+from mbti_core.contracts.component import Component
+
+NOISES: tuple[Component, ...] = ()
