@@ -64,6 +64,10 @@ class HeldPcm:
         at = rows.to(self.start.device)
         return from_pcm(self.flat, self.start[at], self.start[at + 1] - self.start[at], self.longest)
 
+    def lengths(self) -> Tensor | None:
+        """Return None: every batch is padded to the same length."""
+        return None
+
 
 class AudioModality(Modality[Waves]):
     """Sound: a sample is mono int16 PCM of any length; the rate is a fact of the data set.

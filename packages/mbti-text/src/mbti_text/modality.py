@@ -62,6 +62,10 @@ class HeldTexts:
         strings = [self.texts[row] for row in rows.tolist()]
         return strings if self.tokens is None else Texts(strings, self.tokens.take(rows))
 
+    def lengths(self) -> Tensor | None:
+        """Return (N,) numbers of tokens, where a model encoded the texts."""
+        return None if self.tokens is None else self.tokens.start.diff()
+
 
 class TextModality(Modality[list[str]]):
     """Text: a sample is a ``str``; a column is one Arrow IPC file."""

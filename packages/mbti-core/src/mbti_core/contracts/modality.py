@@ -34,6 +34,9 @@ class Held(Protocol[X_co]):
     def take(self, rows: Tensor) -> X_co:
         """Return the batch at positions ``rows`` (n,), in the form that triggers and superposition see."""
 
+    def lengths(self) -> Tensor | None:
+        """Return (N,) int64 lengths where a batch is padded to its longest row; None where all rows are alike."""
+
 
 class Modality(ABC, Generic[X]):
     """One kind of sample. Registered as an instance by ``mbti_modalities``."""

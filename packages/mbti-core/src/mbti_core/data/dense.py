@@ -46,6 +46,10 @@ class HeldTensor:
         """Return (n, ...) on the device of ``data``."""
         return self.data[rows.to(self.data.device)]
 
+    def lengths(self) -> Tensor | None:
+        """Return None: all rows have one shape."""
+        return None
+
 
 class DenseModality(Modality[Tensor]):
     """Samples as equally shaped arrays, one memory-mapped ``.npy`` per column.

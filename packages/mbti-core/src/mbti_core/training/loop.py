@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from mbti_core.contracts.attack import Aim, State
 from mbti_core.contracts.defense import LabelledSet
 from mbti_core.contracts.model import Recipe
+from mbti_core.data.lengths import mixed_batches
 from mbti_core.data.rng import Draws, scoped_globals
-from mbti_core.data.split import batches
 from mbti_core.engine.config import TrainConfig
 from mbti_core.training.checkpoint import load_checkpoint, save_checkpoint
 from mbti_core.training.optimize import Pace
@@ -133,9 +133,7 @@ def fit_model(job: Fit) -> dict[str, list[float]]:
 def _epoch(job: Fit, ctx: StepContext[Any], pace: Pace, epoch: int, draws: Draws) -> float:
     config, data = job.config, job.data
     order = draws.permutation(len(data.y), data.y.device)
-    steps = list(batches(order, config.batch_size))
-    if len(steps) > 1 and len(steps[-1]) == 1:
-        steps[-2:] = [torch.cat(steps[-2:])]  # one row alone has no variance for a BatchNorm
+    steps = mixed_batches(order, config.batch_size, data.x.lengths(), draws.stream("batches"))
     total = torch.zeros((), device=data.y.device)
     for at, rows in enumerate(steps):
         pace.at(epoch * len(steps) + at, config.epochs * len(steps))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mbti_core.contracts.modality import Modality
 from mbti_core.contracts.model import FeatureTap, ModelInfo
+from mbti_core.data.lengths import sorted_by
 from mbti_core.data.split import batches
 from mbti_core.plugins.adapters import Adapters
 
@@ -72,8 +73,13 @@ class Subject:
 
     def _over(self, held: Any, rows: Tensor | None, batch: int, each: Callable[[Any], Tensor]) -> Tensor:
         rows = torch.arange(len(held)) if rows is None else rows
-        parts = [each(held.take(part)) for part in batches(rows, batch)]
-        return torch.cat(parts) if parts else torch.zeros(0)
+        lengths = held.lengths()
+        if lengths is None or not len(rows):
+            parts = [each(held.take(part)) for part in batches(rows, batch)]
+            return torch.cat(parts) if parts else torch.zeros(0)
+        places = sorted_by(torch.arange(len(rows)), lengths[rows.to(lengths.device)])
+        found = torch.cat([each(held.take(part)) for part in batches(rows[places], batch)])
+        return found[torch.argsort(places).to(found.device)]
 
     def predict(self, held: Any, rows: Tensor | None = None, batch: int = BATCH) -> Tensor:
         """Return (n,) int64 predicted classes on the CPU of a held set (all rows, or the given positions)."""
