@@ -16,7 +16,7 @@ from rich.progress import Progress
 
 from mbti_core.cli.completion import complete_kind, complete_modality, complete_plugin, complete_stage
 from mbti_core.cli.progress import Bars, Lines, progress
-from mbti_core.engine.plan import Node
+from mbti_core.engine.graph import Node
 from mbti_core.engine.store import Store
 from mbti_core.errors import PluginConflictError
 from mbti_core.testing.toy_plugin import EXTRA

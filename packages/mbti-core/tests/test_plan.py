@@ -16,7 +16,8 @@ from mbti_core.engine.config import (
     NoiseOptions,
     TrainConfig,
 )
-from mbti_core.engine.plan import Plan, RunOptions, make_plan, needed
+from mbti_core.engine.graph import Plan, needed
+from mbti_core.engine.plan import RunOptions, make_plan
 from mbti_core.engine.problems import SpecError
 from mbti_core.engine.resolve import parse_seeds, resolve
 from mbti_core.engine.store import Store

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from mbti_core.api import run
 from mbti_core.contracts.component import Component
-from mbti_core.engine.plan import Node
+from mbti_core.engine.graph import Node
 from mbti_core.engine.store import Store
 from mbti_core.errors import ConfigError, DataFormatError, NotSupportedError, RunFailedError
 from mbti_core.plugins.hookspecs import hookimpl

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from mbti_core.engine.store import Store
 
 if TYPE_CHECKING:
-    from mbti_core.engine.plan import Plan, RunOptions
+    from mbti_core.engine.graph import Plan
+    from mbti_core.engine.plan import RunOptions
     from mbti_core.engine.runner import Failure, Listener
     from mbti_core.plugins.manager import Registry
     from mbti_core.results.table import ResultTable
@@ -104,7 +105,7 @@ def run_planned(
     plan: Plan, options: RunOptions, registry: Registry, listener: Listener | None = None, *, report: bool
 ) -> Results:
     """Run a plan and collect its rows; what the command line and ``run`` share."""
-    from mbti_core.engine.plan import needed  # noqa: PLC0415 - as above
+    from mbti_core.engine.graph import needed  # noqa: PLC0415 - as above
 
     failures: Sequence[Failure] = []
     if options.force or needed(plan, Store(options.store)):

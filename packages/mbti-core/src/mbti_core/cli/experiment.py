@@ -11,8 +11,9 @@ from mbti_core.api import Results, run_planned
 from mbti_core.cli.console import console, error_document, print_error, print_json, print_table, say
 from mbti_core.cli.progress import progress
 from mbti_core.engine.config import Choice, Experiment
+from mbti_core.engine.graph import Plan, needed, status
 from mbti_core.engine.overrides import Override, parse_set
-from mbti_core.engine.plan import Plan, RunOptions, make_plan, needed, status
+from mbti_core.engine.plan import RunOptions, make_plan
 from mbti_core.engine.problems import SpecError
 from mbti_core.engine.runner import Failure
 from mbti_core.engine.specfile import load_spec

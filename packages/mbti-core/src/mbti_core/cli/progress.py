@@ -13,7 +13,7 @@ from mbti_core.cli.console import console
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mbti_core.engine.plan import Node
+    from mbti_core.engine.graph import Node
     from mbti_core.engine.runner import Listener
 
 

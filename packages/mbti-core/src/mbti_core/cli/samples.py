@@ -14,8 +14,9 @@ from mbti_core.cli.console import console, print_json
 from mbti_core.cli.options import open_store
 from mbti_core.cli.progress import progress
 from mbti_core.engine.config import Experiment
+from mbti_core.engine.graph import Node, Plan, PlannedRow, needed
 from mbti_core.engine.overrides import Override, parse_set
-from mbti_core.engine.plan import Node, Plan, PlannedRow, RunOptions, make_plan, needed
+from mbti_core.engine.plan import RunOptions, make_plan
 from mbti_core.engine.runner import run_plan
 from mbti_core.engine.specfile import load_spec
 from mbti_core.engine.store import Store

@@ -24,8 +24,8 @@ from mbti_core.data.artifacts import (
 )
 from mbti_core.data.split import Split
 from mbti_core.engine.config import OPTIONS, TrainConfig, settings_class
+from mbti_core.engine.graph import Json, Node
 from mbti_core.engine.numerics import numerics
-from mbti_core.engine.plan import Json, Node
 from mbti_core.engine.store import Store
 from mbti_core.errors import ConfigError
 from mbti_core.plugins.manager import Registry, registry

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from mbti_core.contracts.attack import TrainingAttack, WeightAttack
 from mbti_core.data.fileref import Digests
 from mbti_core.engine.config import Choice, Experiment
+from mbti_core.engine.graph import Json, Node, Plan, PlannedRow, cheap_first
 from mbti_core.engine.keys import key_of, keyed
 from mbti_core.engine.numerics import choose_device, choose_precision, choose_threads
 from mbti_core.engine.problems import SpecError
 from mbti_core.engine.resolve import target_problems
-from mbti_core.engine.store import Store
 from mbti_core.plugins.manager import Registry
 from mbti_core.stages import VERSIONS
 from mbti_core.stages.fit import fits
 from mbti_core.stages.poison import covers
 
-Json = dict[str, Any]
 _MODEL = ("train", "defend", "evaluate")
-Status = Literal["cached", "to run", "unsupported", "not needed"]
 
 
 @dataclass(frozen=True)
@@ -48,51 +46,6 @@ class RunOptions:
     force: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Node:
-    """One stage of the plan.
-
-    Attributes:
-        stage: Name of the stage.
-        key: Digest of ``payload``.
-        label: What it works on, in words.
-        payload: What the key is made of.
-        extra: What the stage needs besides: settings with their paths, the data root, the row's description.
-        inputs: ``stage/key`` by role.
-        threads: How many it computes with.
-    """
-
-    stage: str
-    key: str
-    label: str
-    payload: Json
-    extra: Json
-    inputs: Mapping[str, str]
-    threads: int = 1
-
-    @property
-    def ref(self) -> str:
-        """``stage/key``."""
-        return f"{self.stage}/{self.key}"
-
-
-@dataclass(frozen=True)
-class PlannedRow:
-    """One row of the table to come: its evaluation, and what is known of it beforehand."""
-
-    ref: str
-    about: Json
-
-
-@dataclass
-class Plan:
-    """All stages in an order in which they can run, and the rows that they lead to."""
-
-    device: str
-    nodes: dict[str, Node] = field(default_factory=dict)
-    rows: list[PlannedRow] = field(default_factory=list)
-
-
 def make_plan(experiments: Sequence[Experiment], registry: Registry, options: RunOptions) -> Plan:
     """Plan experiments.
 
@@ -105,18 +58,8 @@ def make_plan(experiments: Sequence[Experiment], registry: Registry, options: Ru
     for experiment in experiments:
         before = len(plan.nodes)
         _Planner(plan, registry, options, digests, experiment).plan_all()
-        plan.nodes = _cheap_first(plan.nodes, before)
+        plan.nodes = cheap_first(plan.nodes, before)
     return plan
-
-
-def _cheap_first(nodes: Mapping[str, Node], since: int) -> dict[str, Node]:
-    """Put what needs no training before what does: that a trigger cannot be made is known before hours pass."""
-    refs = list(nodes)
-    costly: set[str] = set()
-    for ref in refs[since:]:
-        if nodes[ref].stage == "train" or not costly.isdisjoint(nodes[ref].inputs.values()):
-            costly.add(ref)
-    return {ref: nodes[ref] for ref in sorted(refs, key=costly.__contains__)}
 
 
 class _Planner:
@@ -350,41 +293,3 @@ def _portable(choice: Choice) -> Json:
         "settings": choice.settings.model_dump(mode="json"),
         "options": choice.options.model_dump(mode="json"),
     }
-
-
-def needed(plan: Plan, store: Store, failed: Collection[str] = ()) -> list[Node]:
-    """Return the stages that must run, in order: what is missing on the way to a row that is missing.
-
-    Args:
-        plan: Of ``make_plan``.
-        store: What is there.
-        failed: Stages that failed; what leads only to rows that need one of them is left out.
-    """
-    lost = set(failed)
-    for ref, node in plan.nodes.items():
-        if not lost.isdisjoint(node.inputs.values()):
-            lost.add(ref)
-    wanted: set[str] = set()
-    pending = [row.ref for row in plan.rows if row.ref not in lost]
-    while pending:
-        ref = pending.pop()
-        node = plan.nodes[ref]
-        if ref not in wanted and not store.has(node.stage, node.key):
-            wanted.add(ref)
-            pending += node.inputs.values()
-    return [node for ref, node in plan.nodes.items() if ref in wanted]
-
-
-def status(plan: Plan, store: Store) -> list[tuple[Node, Status]]:
-    """Return each stage as cached, to run, unsupported (the method cannot work there), or not needed any more."""
-    to_run = {node.ref for node in needed(plan, store)}
-    found: list[tuple[Node, Status]] = []
-    for ref, node in plan.nodes.items():
-        if ref in to_run:
-            found.append((node, "to run"))
-        elif not store.has(node.stage, node.key):
-            found.append((node, "not needed"))
-        else:
-            refused = node.stage == "defend" and store.manifest(node.stage, node.key).get("unsupported")
-            found.append((node, "unsupported" if refused else "cached"))
-    return found

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from mbti_core.engine.execute import execute
 from mbti_core.engine.executors import BUILT_IN, ExecutorFactory
-from mbti_core.engine.plan import Node, Plan, RunOptions, needed
+from mbti_core.engine.graph import Node, Plan, needed
+from mbti_core.engine.plan import RunOptions
 from mbti_core.engine.store import Store
 from mbti_core.errors import ConfigError, RunFailedError, near_names
 from mbti_core.plugins.manager import Registry

@@ -16,7 +16,7 @@ from mbti_core.data.rng import Draws
 from mbti_core.engine.execute import Work
 
 if TYPE_CHECKING:
-    from mbti_core.engine.plan import Node
+    from mbti_core.engine.graph import Node
     from mbti_core.engine.store import Store
     from mbti_core.plugins.adapters import Adapters
     from mbti_core.plugins.manager import Registry

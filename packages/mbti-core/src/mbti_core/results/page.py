@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mbti_core.results.table import ResultTable
 
 if TYPE_CHECKING:
-    from mbti_core.engine.plan import Node, Plan
+    from mbti_core.engine.graph import Node, Plan
     from mbti_core.engine.store import Store
     from mbti_core.plugins.manager import Registry
     from mbti_core.results.sections import Section
