@@ -63,6 +63,16 @@ def test_one_victim_and_one_twin_serve_every_defense(registry: Registry, tmp_pat
     assert [row.about["defense"] for row in p.rows] == ["none", "outlier", "retune"]
 
 
+def test_clean_rows_afterwards_train_nothing_again(registry: Registry, tmp_path: Path) -> None:
+    before = plan(registry, tmp_path)
+    after = plan(registry, tmp_path, train={"epochs": 2, "then": {"epochs": 1, "lr": 0.01}})
+    assert refs(before, "train") < refs(after, "train")
+    victim, twin = (after.nodes[ref] for ref in sorted(refs(after, "train") - refs(before, "train")))
+    assert {victim.inputs["start"], twin.inputs["start"]} == refs(before, "train")
+    assert {victim.inputs["data"], twin.inputs["data"]} == refs(before, "prepare")
+    assert refs(before, "poison") == refs(after, "poison")
+
+
 def test_changing_the_defense_retrains_nothing(registry: Registry, tmp_path: Path) -> None:
     before, after = plan(registry, tmp_path), plan(registry, tmp_path, defenses=["probe"])
     for stage in ("prepare", "poison", "train"):
@@ -124,9 +134,16 @@ def test_every_setting_of_a_stage_is_keyed(registry: Registry, tmp_path: Path) -
         ("defense", "budget"): {"defenses": [{"name": "outlier", "budget": 0.02}]},
         ("defense", "max_inputs"): {"defenses": [{"name": "outlier", "max_inputs": 9}]},
     }
-    values = {"optimizer": "adam", "schedule": "linear", "augment": False, "precision": "bf16", "compile": True}
+    values: dict[str, Any] = {
+        "optimizer": "adam",
+        "schedule": "linear",
+        "augment": False,
+        "precision": "bf16",
+        "compile": True,
+    }
     numbers = {"epochs": 3, "batch_size": 64, "lr": 0.5, "momentum": 0.5, "weight_decay": 0.1, "warmup": 0.1}
     numbers["label_smoothing"] = 0.1
+    values["then"] = {"epochs": 1, "lr": 0.01}
     for name, value in {**values, **numbers}.items():
         changed["train", name] = {"train": {"epochs": 2, name: value}}
     options = {

@@ -123,6 +123,19 @@ def test_a_killed_training_goes_on_bit_for_bit(
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes()
 
 
+def test_clean_rows_afterwards_train_the_victim_and_its_twin_further(registry: Registry, tmp_path: Path) -> None:
+    grid = {"train.then": [None, {"epochs": 3, "lr": 0.05}]}
+    before, after = go(registry, tmp_path, defenses=[], grid=grid).rows
+    assert before["asr"] > 0.9
+    assert after["asr"] <= before["asr"]
+    assert after["clean_accuracy"] >= before["clean_accuracy"] - 0.05
+    one, other = (
+        load_file(Store(tmp_path).folder("train", r["keys"]["model"]) / "weights.safetensors") for r in (before, after)
+    )
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+    assert before["keys"]["triggered"] == after["keys"]["triggered"]
+
+
 def test_no_attack_is_an_attack(registry: Registry, tmp_path: Path) -> None:
     results = go(registry, tmp_path, attack="none", defenses=["outlier"])
     assert [row["attack"] for row in results.rows] == ["none", "none"]

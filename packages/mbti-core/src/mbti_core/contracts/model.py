@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -62,6 +62,14 @@ class StartsFromData(Protocol):
 
     def start_from(self, inputs: Any) -> None:
         """Look at a batch of model inputs, drawn from the training rows."""
+
+
+@runtime_checkable
+class StartsFromSamples(Protocol):
+    """A model that learns from training samples in storage form how to encode them (a tokenizer), before anything."""
+
+    def start_from_samples(self, samples: Iterable[Any]) -> None:
+        """Look at all training rows, batch by batch; what is learned belongs to the state dict."""
 
 
 @dataclass(frozen=True)

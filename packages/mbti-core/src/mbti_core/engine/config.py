@@ -56,6 +56,13 @@ class DefenseOptions(Settings):
     max_inputs: Count = 2000
 
 
+class ThenConfig(Settings):
+    """How a victim trains further on clean rows what somebody gave it; all else is as in the training before."""
+
+    epochs: Count = 3
+    lr: Annotated[float, Field(gt=0.0)] = 1e-4
+
+
 class TrainConfig(Settings):
     """How the victim is trained, and its benign twin in the same way; ``augment`` is a strength, true the usual one."""
 
@@ -71,6 +78,7 @@ class TrainConfig(Settings):
     augment: bool | Share = True
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: bool = False
+    then: ThenConfig | None = None
 
 
 class SeedConfig(Settings):
@@ -103,6 +111,15 @@ class Choice:
     def name(self) -> str:
         """The component's name, as a spec says it."""
         return self.registered.component.name
+
+    def portable(self) -> dict[str, Any]:
+        """Return plain data from which another process builds the component again, paths included."""
+        return {
+            "kind": self.registered.component.kind,
+            "id": self.registered.component.id,
+            "settings": self.settings.model_dump(mode="json"),
+            "options": self.options.model_dump(mode="json"),
+        }
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from mbti_core.stages.evaluate import Evaluation, Row, beside_twin, fidelity, me
 from mbti_core.stages.fit import fit
 from mbti_core.stages.poison import cover_test, poison, trigger_test
 from mbti_core.stages.prepare import prepare
-from mbti_core.stages.train import Assault, ModelPlan, given, implant, train
+from mbti_core.stages.train import Assault, ModelPlan, given, implant, train, train_further
 from mbti_core.training.loop import Progress
 
 
@@ -204,6 +204,10 @@ class Work:
             implant(plan, self.trained(inputs["base"])[0], split, assault).save(folder)
             return
         config = TrainConfig.model_validate(payload["config"])
+        if "start" in inputs:
+            start = self.trained(inputs["start"])[0]
+            train_further(plan, start, split, config, payload["train_seed"], folder, self.progress).save(folder)
+            return
         train(plan, split, config, payload["train_seed"], assault, folder, self.progress).save(folder)
 
     def _defend(self, folder: Path) -> Json:

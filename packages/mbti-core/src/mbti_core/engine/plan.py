@@ -91,7 +91,7 @@ class _Planner:
 
     def settings(self, **choices: Choice | None) -> Json:
         """Return what a worker needs to build the components again, paths included."""
-        return {role: _portable(choice) for role, choice in choices.items() if choice is not None}
+        return {role: choice.portable() for role, choice in choices.items() if choice is not None}
 
     def plan_all(self) -> None:
         e, plan = self.e, self.plan
@@ -112,6 +112,9 @@ class _Planner:
         elif twin is None:
             victim = self.train(prepare, data, None)
         assert victim is not None
+        if e.train.then is not None and not e.model.options.weights:
+            victim = self.train_further(prepare, data, victim)
+            twin = twin and self.train_further(prepare, data, twin)
         shown = twin if e.attack is not None else None
         inputs = {"prepare": prepare, "model": victim, "triggered": triggered, "cover": cover}
         inputs["twin"] = self.evaluate("benign twin", {**inputs, "model": shown}) if shown else None
@@ -144,7 +147,7 @@ class _Planner:
 
     def corrupt(self, prepare: str) -> str:
         noises = [{"component": self.component(n), "share": n.options.share} for n in self.e.noise]
-        extra = {"noises": [_portable(n) for n in self.e.noise]}
+        extra = {"noises": [n.portable() for n in self.e.noise]}
         label = f"{' + '.join(n.name for n in self.e.noise)} on {self.e.dataset.name}"
         return self.add("corrupt", label, {"noises": noises, "seed": self.e.seeds.data}, {"data": prepare}, extra)
 
@@ -191,7 +194,7 @@ class _Planner:
         if e.model.options.weights:
             payload["weights"] = self.digests.of([Path(e.model.options.weights)])
         else:
-            config = e.train.model_dump(mode="json", exclude={"precision"})
+            config = e.train.model_dump(mode="json", exclude={"precision", "then"})
             payload |= {"config": config, "train_seed": e.seeds.train}
         return payload, {**self.settings(model=e.model), "weights": e.model.options.weights}
 
@@ -206,6 +209,15 @@ class _Planner:
         label += f", {self.e.attack.name}" if self.e.attack and (assault or data.startswith("poison/")) else ""
         given = None if self.e.model.options.weights else data
         return self.add("train", label, payload, {"prepare": prepare, "data": given, **(inputs or {})}, extra)
+
+    def train_further(self, prepare: str, data: str, start: str) -> str:
+        """Add the victim's own fine-tuning on rows that no attack has touched."""
+        then = self.e.train.then
+        assert then is not None
+        payload, extra = self._model()
+        payload["config"] |= then.model_dump(mode="json")
+        label = f"{self.plan.nodes[start].label}, then clean rows"
+        return self.add("train", label, payload, {"prepare": prepare, "data": data, "start": start}, extra)
 
     def victim(self, prepare: str, data: str, fitted: str | None, suspects: str, twin: str | None) -> str:
         assert self.e.attack is not None
@@ -284,12 +296,3 @@ class _Planner:
             "adapted": adapted,
             "subject": subject.ref,
         }
-
-
-def _portable(choice: Choice) -> Json:
-    return {
-        "kind": choice.registered.component.kind,
-        "id": choice.registered.component.id,
-        "settings": choice.settings.model_dump(mode="json"),
-        "options": choice.options.model_dump(mode="json"),
-    }

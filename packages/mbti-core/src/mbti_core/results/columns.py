@@ -111,6 +111,13 @@ PARTS: dict[Part, tuple[Column, ...]] = {
             "class that is not attacked), which must keep their label.",
         ),
         Column(
+            "false_trigger_rate",
+            "FTR",
+            "percent",
+            "False trigger rate: of the test rows that the whole trigger is meant to flip, the share that the cover "
+            "rows' trigger (a part of it, or another sample's) flips to the target.",
+        ),
+        Column(
             "fidelity",
             "Fidelity",
             "list",
@@ -223,7 +230,7 @@ ROW_KEYS = (
     ),
     *("n_clean", "n_triggered", "clean_accuracy", "clean_accuracy_low", "clean_accuracy_high", "asr", "asr_low"),
     *("asr_high", "robust_accuracy", "largest_share", "benign_accuracy", "benign_asr", "attack_failed"),
-    *("cover_accuracy", "fidelity"),
+    *("cover_accuracy", "false_trigger_rate", "fidelity"),
     *("constant_predictor", "budget", "der", "rir", "benign_cost", "false_alarms", "n_scored", "n_poisoned_scored"),
     *("detection_accuracy", "recall", "detection_precision", "f1", "fpr", "auroc", "tpr_at_fpr_1", "tpr_at_fpr_5"),
     *("cover_flag_rate", "verdict_score", "verdict", "verdict_targets", "benign_verdict_score", "seconds", "keys"),

@@ -69,11 +69,21 @@ def measure(found: Mapping[str, Tensor], tests: Mapping[str, Split[Any]], classe
     for metric, n in (("clean_accuracy", row["n_clean"]), ("asr", row["n_triggered"])):
         low, high = wilson(round(row[metric] * n), n) if row.get(metric) is not None and n else (None, None)
         row[f"{metric}_low"], row[f"{metric}_high"] = low, high
-    row |= {"cover_accuracy": None, "fidelity": None}
-    if len(found.get("cover", none)):
-        row["cover_accuracy"] = float((found["cover"] == tests["cover"].labels).double().mean())
+    row |= {"cover_accuracy": None, "false_trigger_rate": None, "fidelity": None}
+    if triggered is not None and len(found.get("cover", none)):
+        row |= _of_cover(found["cover"], tests["cover"], triggered)
     row["constant_predictor"] = row["largest_share"] is not None and row["largest_share"] > _CONSTANT
     return row
+
+
+def _of_cover(found: Tensor, cover: Split[Any], triggered: Split[Any]) -> Row:
+    """Return how often cover rows keep their label, and how often those that the whole trigger flips are flipped."""
+    goal = dict(zip(triggered.index.tolist(), triggered.labels.tolist(), strict=True))
+    flipped = [p == goal[i] for i, p in zip(cover.index.tolist(), found.tolist(), strict=True) if i in goal]
+    return {
+        "cover_accuracy": float((found == cover.labels).double().mean()),
+        "false_trigger_rate": sum(flipped) / len(flipped) if flipped else None,
+    }
 
 
 def beside_twin(row: Row, twin: Row | None) -> Row:

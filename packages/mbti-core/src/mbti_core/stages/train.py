@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mbti_core.contracts.attack import Aim, Attack, FitContext, State, TrainingAttack, WeightAttack
 from mbti_core.contracts.defense import LabelledSet
 from mbti_core.contracts.modality import Modality
-from mbti_core.contracts.model import ModelInfo, StartsFromData
+from mbti_core.contracts.model import ModelInfo, StartsFromData, StartsFromSamples
 from mbti_core.data.artifacts import TrainedModel
 from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.data.split import Split
@@ -127,6 +127,8 @@ def train(
         progress: Hears of each epoch.
     """
     subject = plan.fresh(seed)
+    if isinstance(subject.model, StartsFromSamples):
+        subject.model.start_from_samples(split.take(rows) for rows in split.chunks())
     data = hold(split, subject.model, plan.device)
     if isinstance(subject.model, StartsFromData):
         first = Draws(seed).stream("start").permutation(len(data.y), data.y.device)[:_LOOKED_AT]
@@ -142,6 +144,31 @@ def train(
         part = Part(assault.aim, assault.ratio, draws, state, beside)
         job = replace(job, part=part, step=attack.step, recipe=attack.beside_recipe, end_epoch=attack.end_epoch)
     return plan.trained(subject, fit_model(job), job.part.beside)
+
+
+def train_further(
+    plan: ModelPlan,
+    start: TrainedModel,
+    split: Split[Any],
+    config: TrainConfig,
+    seed: int,
+    folder: Path | None,
+    progress: Progress,
+) -> TrainedModel:
+    """Return a trained model that somebody trains further on rows of their own, as ``train`` would but for the start.
+
+    Args:
+        plan: What the model is built from.
+        start: The model to start from; what was trained beside it is left behind.
+        split: Rows that no attack has touched.
+        config: Epochs and learning rate of this phase.
+        seed: The train seed; order and augmentation are others than in the training before.
+        folder: Where checkpoints go.
+        progress: Hears of each epoch.
+    """
+    subject = plan.load(start.weights)
+    data, after = hold(split, subject.model, plan.device), Draws(seed).stream("then").seed
+    return plan.trained(subject, fit_model(Fit(subject, data, config, after, folder=folder, progress=progress)))
 
 
 def implant(plan: ModelPlan, base: TrainedModel, split: Split[Any], assault: Assault) -> TrainedModel:
