@@ -91,12 +91,14 @@ class FitContext:
         device: Where to compute.
         surrogate: In ``fit`` of an attack with the trait ``surrogate``: the benign twin, which the attacker may look
             into and copy but not change.
+        chosen: In ``fit`` of an attack with the trait ``knows_rows``: the training rows that it will poison.
     """
 
     aim: Aim
     draws: Draws
     device: torch.device
     surrogate: Subject | None = None
+    chosen: Selection | None = None
 
 
 class Attack(Settings, ABC, Generic[X]):

@@ -22,6 +22,7 @@ ATTACK_TRAITS: Mapping[str, str] = {
     "itself is transformed.",
     "learned": "The trigger is the result of training or of a search.",
     "surrogate": "The attacker looks into a benign model of the same data.",
+    "knows_rows": "What is learned depends on which rows will be poisoned, and so on the poison ratio.",
     "trains": "The attacker controls training.",
     "trains_trigger": "The trigger is trained beside the victim.",
     "several_targets": "There can be several targets, each with a trigger of its own.",

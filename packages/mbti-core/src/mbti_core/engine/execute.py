@@ -177,7 +177,8 @@ class Work:
         if "surrogate" in self.node.inputs:
             model, plan = self.trained(self.node.inputs["surrogate"])
             surrogate = plan.load(model.weights)
-        save_tensors(folder / "state.safetensors", fit(attack, split, self.aim, seed, self.device, surrogate))
+        ratio = self.node.payload.get("ratio")
+        save_tensors(folder / "state.safetensors", fit(attack, split, self.aim, seed, self.device, surrogate, ratio))
 
     def _poison(self, folder: Path) -> None:
         attack, options = self.built(self.node.extra["attack"])

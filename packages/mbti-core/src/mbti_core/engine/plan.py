@@ -167,7 +167,10 @@ class _Planner:
         if not fits(self.e.attack.settings):  # type: ignore[arg-type]  # an attack's settings
             return None
         inputs: dict[str, str | None] = {"data": data}
-        if "surrogate" in self.e.attack.registered.component.traits:
+        traits = self.e.attack.registered.component.traits
+        if "knows_rows" in traits:
+            payload |= {"ratio": self.e.attack.options.ratio}
+        if "surrogate" in traits:
             inputs |= {"surrogate": twin or self.train(prepare, data, None)}
         return self.add("fit", name, payload, inputs, extra)
 

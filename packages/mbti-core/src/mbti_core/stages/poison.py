@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mbti_core.contracts.attack import Aim, Attack, PoisonContext, Role, RowKind, State
+from mbti_core.contracts.attack import Aim, Attack, PoisonContext, Role, RowKind, Selection, State
 from mbti_core.data.artifacts import ChangedSplit
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import MappedColumn, Split
@@ -32,9 +32,7 @@ def poison(
         ConfigError: If the ratio comes to no row at all, or to more than the attack can poison.
     """
     n, draws = len(split), Draws(seed).stream("poison")
-    wanted = round(ratio * n)
-    selection = attack.choose(split, wanted, draws.stream("rows"), aim)
-    _check_count(len(selection.poison), wanted, n, ratio)
+    selection = select(split, attack, aim, ratio, seed)
     kind = split.kind.clone()
     kind[selection.poison], kind[selection.cover] = int(RowKind.POISONED), int(RowKind.COVER)
     labels = split.labels.clone()
@@ -44,6 +42,18 @@ def poison(
     at = torch.cat([selection.poison, selection.cover]).sort().values
     changed = MappedColumn(split.subset(at).column, _trigger(split, attack, aim, draws, state, "train", at, kind))
     return ChangedSplit(split, torch.arange(n), labels, kind, at, changed)
+
+
+def select(split: Split[Any], attack: Attack[Any], aim: Aim, ratio: float, seed: int) -> Selection:
+    """Return the training rows that ``poison`` with the same arguments changes.
+
+    Raises:
+        ConfigError: If the ratio comes to no row at all, or to more than the attack can poison.
+    """
+    wanted = round(ratio * len(split))
+    selection = attack.choose(split, wanted, Draws(seed).stream("poison").stream("rows"), aim)
+    _check_count(len(selection.poison), wanted, len(split), ratio)
+    return selection
 
 
 def covers(attack: Attack[Any]) -> bool:

@@ -112,11 +112,12 @@ class Bench:
         """Return an untrained model of a component, on this data.
 
         Raises:
-            NotApplicableError: If it cannot take inputs of this size, or the extra that it needs is not installed.
+            NotApplicableError: If it cannot take inputs of this size, or the extra or the file that it needs is not
+                there.
         """
         try:
             return self.plan(registered).fresh(seed)
-        except (ConfigError, MissingPluginError) as refusal:
+        except (ConfigError, MissingPluginError, DataUnavailableError) as refusal:
             raise NotApplicableError(refusal.message) from refusal
 
     @cached_property
@@ -145,14 +146,22 @@ class Bench:
         return state
 
     def fitted(self, registered: Registered, attack: Attack[Any]) -> dict[str, Tensor]:
-        """Return what ``fit`` learned, in the presence of the benign model where the attack wants one."""
+        """Return what ``fit`` learned, in the presence of the benign model where the attack wants one.
+
+        Raises:
+            NotApplicableError: If it needs files that the settings don't name.
+        """
         if not fits(attack):
             return {}
 
         def learn() -> dict[str, Tensor]:
             wanted = "surrogate" in registered.component.traits
             surrogate = self.smallest.load(self.benign().weights) if wanted else None
-            return fit(attack, self.data.parts["train"], self.aim, 0, CPU, surrogate)
+            ratio = self.ratio(attack) if "knows_rows" in registered.component.traits else None
+            try:
+                return fit(attack, self.data.parts["train"], self.aim, 0, CPU, surrogate, ratio)
+            except DataUnavailableError as missing:
+                raise NotApplicableError(missing.message) from missing
 
         return dict(self.once(f"fit {registered.component.id} {attack!r}", learn))
 
