@@ -12,7 +12,7 @@ from mbti_core.contracts.attack import Aim, FitContext, PoisonContext, RowKind
 from mbti_core.data.split import Split
 from mbti_core.training.step import StepContext, TrainBatch
 from mbti_image.attacks.bpp import BPP, dithered, quantized
-from mbti_image.members import lent
+from mbti_image.donors import lent
 
 Contexts = Callable[..., PoisonContext]
 Steps = Callable[..., StepContext[Any]]

@@ -8,10 +8,12 @@ import torch
 from torch import nn
 
 from mbti_core.contracts.attack import PoisonContext, RowKind
+from mbti_core.data.choose import choose_with_cover
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
+from mbti_core.training.members import members
 from mbti_core.training.step import StepContext, TrainBatch
-from mbti_image.members import choose_with_cover, donated, lent, members, partners, pattern_sources
+from mbti_image.donors import donated, lent, partners, pattern_sources
 
 Contexts = Callable[..., PoisonContext]
 Steps = Callable[..., StepContext[Any]]

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mbti_core.contracts.attack import Selection
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
 
@@ -23,6 +24,23 @@ def uniform_rows(split: Split[Any], eligible: Tensor, n: int, draws: Draws) -> t
     rows = torch.nonzero(eligible).flatten()
     order = torch.argsort(draws.stream("choose").bits(split.index[rows]), stable=True)
     return rows[order[:n]].sort().values, rows[:0]
+
+
+def choose_with_cover(split: Split[Any], eligible: Tensor, n: int, cover: float, draws: Draws) -> Selection:
+    """Choose ``n`` eligible rows to poison, and ``cover`` times as many others to cover (fewer if too few are left).
+
+    Args:
+        split: Rows to choose from.
+        eligible: (N,) bool.
+        n: How many to poison.
+        cover: Cover rows per poisoned row.
+        draws: Keyed randomness.
+    """
+    poison, _ = uniform_rows(split, eligible, n, draws)
+    left = eligible.clone()
+    left[poison] = False
+    covering, _ = uniform_rows(split, left, round(cover * len(poison)), draws.stream("cover"))
+    return Selection(poison, covering)
 
 
 def stratified_rows(y: Tensor, index: Tensor, n: int, draws: Draws) -> Tensor:

@@ -9,11 +9,11 @@ from pydantic import NonNegativeFloat
 from torch import Tensor
 
 from mbti_core.contracts.attack import Aim, Attack, FitContext, PoisonContext, Selection
+from mbti_core.data.choose import choose_with_cover
 from mbti_core.data.fileref import FileRef
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
 from mbti_image.levels import laid_over
-from mbti_image.members import choose_with_cover
 from mbti_image.patterns import draw_picture, load_picture
 from mbti_image.sample import Image, Share, size_of
 

@@ -9,10 +9,12 @@ from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 
 from mbti_core.contracts.attack import Aim, FitContext, PoisonContext, RowKind, Selection, TrainingAttack
+from mbti_core.data.choose import choose_with_cover
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
+from mbti_core.training.members import members
 from mbti_core.training.step import StepContext, TrainBatch, plain_step
-from mbti_image.members import choose_with_cover, donor_rows, lent, members
+from mbti_image.donors import donor_rows, lent
 from mbti_image.sample import Image
 
 

@@ -11,8 +11,10 @@ from torch.nn import functional
 
 from mbti_core.contracts.attack import Aim, FitContext, PoisonContext, Selection, TrainingAttack
 from mbti_core.contracts.model import Recipe
+from mbti_core.data.choose import choose_with_cover
 from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.data.split import Split
+from mbti_core.training.members import members
 from mbti_core.training.step import StepContext, TrainBatch
 from mbti_image.generator import (
     DEVIATION,
@@ -24,7 +26,7 @@ from mbti_image.generator import (
     rounded,
     to_bytes,
 )
-from mbti_image.members import choose_with_cover, donated, members, partners, pattern_sources
+from mbti_image.donors import donated, partners, pattern_sources
 from mbti_image.modality import to_float
 from mbti_image.sample import Image, Share
 

@@ -10,10 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from mbti_core.contracts.attack import Aim, FitContext, PoisonContext, RowKind, Selection, TrainingAttack
+from mbti_core.data.choose import choose_with_cover
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
+from mbti_core.training.members import members
 from mbti_core.training.step import StepContext, TrainBatch, plain_step
-from mbti_image.members import choose_with_cover, members
 from mbti_image.sample import Image
 
 

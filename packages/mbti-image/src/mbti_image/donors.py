@@ -1,4 +1,4 @@
-"""Which rows an attack that controls training works on: in each step, and in the static form."""
+"""Rows that lend others their patterns."""
 
 from __future__ import annotations
 
@@ -7,46 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mbti_core.contracts.attack import PoisonContext, RowKind, Selection
+from mbti_core.contracts.attack import PoisonContext, RowKind
 from mbti_core.data.choose import uniform_rows
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
-from mbti_core.training.step import StepContext, TrainBatch
 from mbti_image.sample import Image
-
-
-def members(batch: TrainBatch[Any], ctx: StepContext[Any], *shares: float) -> list[Tensor]:
-    """Return the positions in the batch of each group of rows, disjoint and ascending; drawn anew in each epoch.
-
-    Args:
-        batch: Its ids and epoch key the draw.
-        ctx: Its ratio is the unit of ``shares``.
-        shares: Expected size of each group; where they exceed the batch, the last ones get what is left.
-    """
-    draw = ctx.draws.stream("members", batch.epoch).uniform(batch.index)  # (B,)
-    groups, low = [], 0.0
-    for share in shares:
-        high = low + share * ctx.ratio
-        groups.append(torch.nonzero((draw >= low) & (draw < high)).flatten())
-        low = high
-    return groups
-
-
-def choose_with_cover(split: Split[Any], eligible: Tensor, n: int, cover: float, draws: Draws) -> Selection:
-    """Choose ``n`` eligible rows to poison, and ``cover`` times as many others to cover (fewer if too few are left).
-
-    Args:
-        split: Rows to choose from.
-        eligible: (N,) bool.
-        n: How many to poison.
-        cover: Cover rows per poisoned row.
-        draws: Keyed randomness.
-    """
-    poison, _ = uniform_rows(split, eligible, n, draws)
-    left = eligible.clone()
-    left[poison] = False
-    covering, _ = uniform_rows(split, left, round(cover * len(poison)), draws.stream("cover"))
-    return Selection(poison, covering)
 
 
 def donated(split: Split[Image], n: int, draws: Draws) -> dict[str, Tensor]:
