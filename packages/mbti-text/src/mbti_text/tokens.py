@@ -17,10 +17,12 @@ class TokenBatch:
     Attributes:
         ids: (B, T) int64, padded on the right.
         mask: (B, T) bool, True on tokens.
+        vectors: (B, T, D) float, what stands in place of the tokens' embeddings; None looks them up.
     """
 
     ids: Tensor
     mask: Tensor
+    vectors: Tensor | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -28,7 +30,8 @@ class TokenBatch:
 
     def to(self, device: torch.device) -> TokenBatch:
         """Return the same batch on a device."""
-        return TokenBatch(self.ids.to(device), self.mask.to(device))
+        vectors = None if self.vectors is None else self.vectors.to(device)
+        return TokenBatch(self.ids.to(device), self.mask.to(device), vectors)
 
 
 class Texts(list[str]):
@@ -52,6 +55,19 @@ class TextModel(nn.Module, ABC):
     @abstractmethod
     def logits(self, batch: TokenBatch) -> Tensor:
         """Return (B, C) logits."""
+
+    def layer_logits(self, batch: TokenBatch) -> Tensor:
+        """Return (L + 1, B, C): what the last linear layer says of each layer's state, then the logits themselves.
+
+        A layer's state is what the head reads of the last one: that of the first token, of the last token, or of both
+        directions' ends. A model without such layers gives its logits alone.
+        """
+        return self.logits(batch)[None]
+
+    def knows(self, word: str) -> bool:
+        """Whether the tokenizer has tokens for a word, apart from the one for all that is unknown."""
+        del word
+        return True
 
     def forward(self, batch: TokenBatch | Sequence[str]) -> Tensor:
         """Return (B, C) logits; strings are encoded first."""
