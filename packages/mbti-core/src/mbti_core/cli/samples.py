@@ -178,4 +178,13 @@ def _say(samples: Samples, path: Path, *, json: bool) -> None:
         shown = [{"index": index, "truth": truth, "label": label} for index, truth, label in keys]
         print_json({"output": str(path), "samples": shown})
     else:
-        console().print(f"{len(samples.index)} samples: {path}", soft_wrap=True)
+        console().print("\n".join([*_written(samples), f"{len(samples.index)} samples: {path}"]), soft_wrap=True)
+
+
+def _written(samples: Samples) -> Iterator[str]:
+    """Yield samples that can be written as lines: clean, and with what the trigger changes."""
+    changed = samples.changed if samples.difference is None else samples.difference
+    pages = [registry().adapters.render(x, samples.modality) for x in (samples.clean, changed)]
+    for clean, bad, truth, label in zip(*pages, samples.truth, samples.labels, strict=True):
+        if bad.text:
+            yield f"{truth}: {clean.text}\n{label}: {bad.text}\n"

@@ -114,8 +114,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Rendering:
-    """A sample for a person: HTML that stands on its own (inline picture, sound, marked-up text) and a caption."""
+    """A sample for a person: HTML that stands on its own (inline picture, sound, marked-up text) and a caption.
+
+    Attributes:
+        text: The same for a terminal; empty where a sample cannot be written.
+    """
 
     html: str
     caption: str
     extra: Sequence[str] = ()
+    text: str = ""

@@ -279,7 +279,8 @@ def mbti_render(x: Any, modality: str) -> Sequence[Rendering] | None:
         modality: Name of the modality.
 
     Returns:
-        One ``Rendering`` per row: an HTML fragment that stands on its own, and a caption.
+        One ``Rendering`` per row: an HTML fragment that stands on its own, a caption, and text for a terminal where a
+        sample can be written.
     """
 
 
@@ -293,10 +294,11 @@ def mbti_difference(x: Any, y: Any, modality: str, factor: float) -> Any | None:
         x: Original batch (B, ...) in storage form.
         y: The same samples changed.
         modality: Name of the modality.
-        factor: How many times the difference is enlarged.
+        factor: How many times the difference is enlarged, where it has a size.
 
     Returns:
-        Batch (B, ...) in storage form, for ``mbti_render``: the middle of the range where nothing changed.
+        Batch (B, ...) in storage form, for ``mbti_render``: the middle of the range where nothing changed, or, of
+        symbols, what went and what came marked up.
     """
 
 

@@ -16,6 +16,7 @@ from mbti_core.data.rng import Draws
 from mbti_core.stages.train import hold
 from mbti_core.testing.checks.case import Case, expect
 from mbti_core.testing.checks.datasets import fixture_of
+from mbti_core.testing.checks.noises import applied
 from mbti_core.testing.compare import alike, fingerprint
 
 _ROWS = torch.arange(16)
@@ -40,7 +41,7 @@ def _attack(case: Case) -> Any:
 def _noise(case: Case) -> Any:
     split = case.bench.data.parts["train"]
     ctx = NoiseContext(split.index[_ROWS], split.truth[_ROWS], len(case.bench.data.classes), Draws(0))
-    return case.settings.apply(split.labels[_ROWS] if case.settings.on == "y" else split.take(_ROWS), ctx)
+    return applied(case.settings, split.labels[_ROWS] if case.settings.on == "y" else split.take(_ROWS), ctx)
 
 
 def _model(case: Case) -> Any:

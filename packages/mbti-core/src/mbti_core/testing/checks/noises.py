@@ -10,6 +10,8 @@ from torch import Tensor
 from mbti_core.contracts.model import InputSpec
 from mbti_core.contracts.noise import NoiseContext
 from mbti_core.data.rng import Draws, scoped_globals
+from mbti_core.errors import MissingPluginError
+from mbti_core.testing.bench import NotApplicableError
 from mbti_core.testing.checks.case import Case, Check, expect
 from mbti_core.testing.compare import difference, form_problem, numbers
 
@@ -21,10 +23,21 @@ def _batch(case: Case, rows: Tensor) -> Any:
     return split.labels[rows] if case.settings.on == "y" else split.take(rows)
 
 
+def applied(noise: Any, x: Any, ctx: NoiseContext) -> Any:
+    """Return the noisy batch.
+
+    Raises:
+        NotApplicableError: If the extra that the noise needs is not installed.
+    """
+    try:
+        return noise.apply(x, ctx)
+    except MissingPluginError as refusal:
+        raise NotApplicableError(refusal.message) from refusal
+
+
 def _apply(case: Case, noise: Any, rows: Tensor, seed: int = 0) -> Any:
     split, classes = case.bench.data.parts["train"], len(case.bench.data.classes)
-    ctx = NoiseContext(split.index[rows], split.truth[rows], classes, Draws(seed))
-    return noise.apply(_batch(case, rows), ctx)
+    return applied(noise, _batch(case, rows), NoiseContext(split.index[rows], split.truth[rows], classes, Draws(seed)))
 
 
 def _strength(case: Case) -> str:
@@ -108,7 +121,7 @@ def pure(case: Case) -> None:
     split, x = case.bench.data.parts["train"], _batch(case, ROWS)
     before = numbers(x).clone()
     ctx = NoiseContext(split.index[ROWS], split.truth[ROWS], len(case.bench.data.classes), Draws(0))
-    case.settings.apply(x, ctx)
+    applied(case.settings, x, ctx)
     expect(torch.equal(numbers(x), before), "the batch was changed in place")
 
 
