@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mbti_core.plugins.hookspecs import hookimpl
@@ -12,8 +12,12 @@ from mbti_text.contents.models import MODELS
 from mbti_text.contents.noises import NOISES
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from mbti_core.contracts.component import Component
     from mbti_core.contracts.modality import Modality
+    from mbti_core.contracts.model import Rendering
+    from mbti_core.data.rng import Draws
 
 
 @hookimpl
@@ -28,3 +32,76 @@ def mbti_modalities() -> Iterable[Modality[Any]]:
     from mbti_text.modality import TextModality  # noqa: PLC0415 - keeps torch out of listings
 
     return [TextModality()]
+
+
+# Adapters of samples: another modality gets None before any code of ours is imported.
+
+
+@hookimpl
+def mbti_superimpose(x: Any, other: Any, index: Any, modality: str, weight: float | None, draws: Draws) -> Any | None:
+    """Put telling words of the other text in place of some words."""
+    if modality != "text":
+        return None
+    from mbti_text import adapters  # noqa: PLC0415 - keeps torch out of listings
+
+    return adapters.superimpose(x, other, index, weight, draws)
+
+
+@hookimpl
+def mbti_amplify(x: Any, modality: str, factor: float) -> Any | None:
+    """Say a text several times."""
+    if modality != "text":
+        return None
+    from mbti_text import adapters  # noqa: PLC0415 - keeps torch out of listings
+
+    return adapters.amplified(x, factor)
+
+
+@hookimpl
+def mbti_occlude(x: Any, modality: str) -> Iterable[tuple[Any, Any]] | None:
+    """Leave out one word after another."""
+    if modality != "text":
+        return None
+    from mbti_text import adapters  # noqa: PLC0415 - keeps torch out of listings
+
+    return adapters.occlude(x)
+
+
+@hookimpl
+def mbti_augment(x: Any, index: Any, modality: str, strength: float, draws: Draws) -> Any | None:
+    """Leave out words at random."""
+    if modality != "text":
+        return None
+    from mbti_text import adapters  # noqa: PLC0415 - keeps torch out of listings
+
+    return adapters.augment(x, index, strength, draws)
+
+
+@hookimpl
+def mbti_render(x: Any, modality: str) -> Sequence[Rendering] | None:
+    """Show texts as paragraphs, with what changed marked up."""
+    if modality != "text":
+        return None
+    from mbti_text import adapters  # noqa: PLC0415 - keeps torch out of listings
+
+    return adapters.render(x)
+
+
+@hookimpl
+def mbti_difference(x: Any, y: Any, modality: str) -> Any | None:
+    """Mark the words that went and those that came."""
+    if modality != "text":
+        return None
+    from mbti_text.marked import marked  # noqa: PLC0415 - another modality needs none of it
+
+    return marked(x, y)
+
+
+@hookimpl
+def mbti_fidelity(x: Any, y: Any, modality: str) -> Mapping[str, Tensor] | None:
+    """Compare characters: the Levenshtein similarity."""
+    if modality != "text":
+        return None
+    from mbti_text import adapters  # noqa: PLC0415 - keeps torch out of listings
+
+    return adapters.fidelity(x, y)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from mbti_core.contracts.model import InputSpec
 
 Text = list[str]
@@ -9,3 +13,6 @@ Text = list[str]
 
 INPUT = InputSpec((None,), "str", 0, 0x10FFFF, discrete=True)
 """One text: any number of Unicode code points."""
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+"""A setting in [0, 1]."""
