@@ -54,7 +54,7 @@ def classifier(info: ModelInfo, path: FileRef | None, hub: str, max_tokens: int,
             "Put the tokenizer that the model was trained with beside it.",
         )
     if checkpointing:
-        net.gradient_checkpointing_enable({"use_reentrant": False})
+        net.activation_checkpointing_enable({"use_reentrant": False})
     longest = getattr(net.config, "max_position_embeddings", None) or max_tokens
     padding = int(getattr(net.base_model.embeddings, "padding_idx", None) or 0) if _offsets(net) else -1
     return Encoder(net, tokenizer, min(max_tokens, int(longest) - 1 - padding))

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 VocabularySize = Annotated[int, Field(ge=100)]
 Tokens = Annotated[int, Field(ge=1)]
 _PAD, _UNKNOWN = "[PAD]", "[UNK]"
-_BYTES = 512  # letters that get a token of their own: all of a script, none of the thousands of signs of others
+_LETTERS = 512  # letters that get a token of their own: all of a script, none of the thousands of signs of others
 
 
 class OwnVocabulary(TextModel, ABC):
-    """A text model that fits a WordPiece tokenizer to its training rows and keeps it among its weights.
+    """A text model that fits a tokenizer (byte-pair encoding) to its training rows and keeps it among its weights.
 
     Text is lower-cased and split at white space and punctuation; words that are rare or new are made of pieces, so a
     misspelled word, or a trigger that no training row has, is not lost in one token for all that is unknown.
@@ -41,10 +41,12 @@ class OwnVocabulary(TextModel, ABC):
 
     def start_from_samples(self, samples: Iterable[Text]) -> None:
         """Fit the tokenizer."""
-        from tokenizers.trainers import WordPieceTrainer  # noqa: PLC0415 - listings stay light
+        from tokenizers.trainers import BpeTrainer  # noqa: PLC0415 - listings stay light
 
-        trainer = WordPieceTrainer(
-            vocab_size=self._size, special_tokens=[_PAD, _UNKNOWN], limit_alphabet=_BYTES, show_progress=False
+        # Not word pieces: that trainer numbers a word's inner letters in an order that differs from run to run.
+        special = [_PAD, _UNKNOWN]
+        trainer = BpeTrainer(
+            vocab_size=self._size, special_tokens=special, limit_alphabet=_LETTERS, show_progress=False
         )
         self._tokenizer = _blank()
         self._tokenizer.train_from_iterator(chain.from_iterable(samples), trainer)
@@ -77,9 +79,9 @@ class OwnVocabulary(TextModel, ABC):
 def _blank() -> Tokenizer:
     """Return a tokenizer that knows no word yet."""
     from tokenizers import Tokenizer, normalizers, pre_tokenizers  # noqa: PLC0415 - as above
-    from tokenizers.models import WordPiece  # noqa: PLC0415 - as above
+    from tokenizers.models import BPE  # noqa: PLC0415 - as above
 
-    blank = Tokenizer(WordPiece({_PAD: 0, _UNKNOWN: 1}, unk_token=_UNKNOWN))
+    blank = Tokenizer(BPE({_PAD: 0, _UNKNOWN: 1}, [], unk_token=_UNKNOWN, fuse_unk=True))
     blank.normalizer = normalizers.BertNormalizer(lowercase=True)
     blank.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     return blank
