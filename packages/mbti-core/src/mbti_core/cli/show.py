@@ -112,7 +112,7 @@ def _print(registered: Registered, document: Mapping[str, Any]) -> None:
 def _words(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{n:,} {name}" if type(n) is int else f"{name} {n}" for name, n in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join("any" if v is None else str(v) for v in value) if isinstance(value, list) else str(value)
 
 
 def _settings(schema: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
