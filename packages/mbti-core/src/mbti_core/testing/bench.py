@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mbti_core.contracts.attack import Aim, Attack, TrainingAttack, WeightAttack
-from mbti_core.contracts.model import ModelInfo
+from mbti_core.contracts.model import ModelInfo, StartsFromSamples
 from mbti_core.data.artifacts import PreparedData, TrainedModel
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
@@ -116,9 +116,16 @@ class Bench:
                 there.
         """
         try:
-            return self.plan(registered).fresh(seed)
+            return self.started(self.plan(registered).fresh(seed))
         except (ConfigError, MissingPluginError, DataUnavailableError) as refusal:
             raise NotApplicableError(refusal.message) from refusal
+
+    def started(self, subject: Subject) -> Subject:
+        """Return an untrained model that knows what it learns from the training rows before anything else."""
+        if isinstance(subject.model, StartsFromSamples):
+            split = self.data.parts["train"]
+            subject.model.start_from_samples(split.take(rows) for rows in split.chunks())
+        return subject
 
     @cached_property
     def smallest(self) -> ModelPlan:

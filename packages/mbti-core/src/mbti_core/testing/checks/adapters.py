@@ -96,7 +96,7 @@ def none_for_foreign_arch(case: PluginCase) -> None:
 
 def _case(bench: Bench) -> tuple[Subject, Any]:
     """Return an untrained subject and a batch in the form that hooks see."""
-    subject = bench.smallest.fresh(0)
+    subject = bench.started(bench.smallest.fresh(0))
     subject.model.eval()
     held = hold(bench.data.parts["test"], subject.model, subject.device, torch.arange(_BATCH)).x
     return subject, held.take(torch.arange(_BATCH))
