@@ -13,11 +13,11 @@ from mbti_text.contents.models import MODELS
 from mbti_text.contents.noises import NOISES
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from mbti_core.contracts.component import Component
     from mbti_core.contracts.modality import Modality
-    from mbti_core.contracts.model import Rendering
+    from mbti_core.contracts.model import ModelInfo, PrunableLayer, Recipe, Rendering
     from mbti_core.data.rng import Draws
 
 
@@ -106,3 +106,26 @@ def mbti_fidelity(x: Any, y: Any, modality: str) -> Mapping[str, Tensor] | None:
     from mbti_text import adapters  # noqa: PLC0415 - keeps torch out of listings
 
     return adapters.fidelity(x, y)
+
+
+# Adapters of models.
+
+
+@hookimpl
+def mbti_prunable_layers(model: nn.Module, info: ModelInfo) -> Sequence[PrunableLayer] | None:
+    """List attention heads, hidden neurons, filters and recurrent units."""
+    if info.modality != "text":
+        return None
+    from mbti_text.structure import prunable_layers  # noqa: PLC0415 - keeps torch out of listings
+
+    return prunable_layers(model)
+
+
+@hookimpl
+def mbti_recipe(info: ModelInfo) -> Recipe | None:
+    """Fine-tune pretrained models by AdamW with a warm-up, others by Adam."""
+    if info.modality != "text":
+        return None
+    from mbti_text.structure import recipe  # noqa: PLC0415 - keeps torch out of listings
+
+    return recipe(info.arch)

@@ -83,19 +83,28 @@ class FeatureTap:
 
 @dataclass(frozen=True)
 class PrunableLayer:
-    """A layer whose units may be removed.
+    """A layer whose units may be removed: without its share of the parameters, a unit says nothing any more.
+
+    Unit u owns the indices ``first + u * block`` to ``first + (u + 1) * block - 1`` along ``axis`` of each parameter;
+    a parameter that lacks the axis (a bias, where units are inputs) is left alone.
 
     Attributes:
         module: Dotted name of the layer.
         units: Number of units.
-        axis: Axis of the weight that holds the units.
+        axis: Axis of the parameters that holds the units; -1 is each one's last.
         norm: Dotted name of the BatchNorm that scales those units, where there is one.
+        parameters: Names of the layer's parameters that have a share of each unit.
+        block: Indices per unit: the width of an attention head.
+        first: Index of the first unit: where a recurrent layer keeps several gates in one parameter.
     """
 
     module: str
     units: int
     axis: int = 0
     norm: str | None = None
+    parameters: tuple[str, ...] = ("weight", "bias")
+    block: int = 1
+    first: int = 0
 
 
 @dataclass(frozen=True)

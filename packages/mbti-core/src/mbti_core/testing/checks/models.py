@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mbti_core.contracts.model import PrunableLayer
 from mbti_core.data.artifacts import load_tensors, save_tensors
 from mbti_core.stages.train import hold
 from mbti_core.testing.checks.case import Case, Check, expect
@@ -119,9 +120,11 @@ def prunable_layers_exist_or_empty(case: Case) -> None:
     """
     subject = _subject(case)
     for layer in subject.adapters.prunable_layers(subject.model, subject.info):
-        weight = _module(subject.model, layer.module).weight
+        weight = getattr(_module(subject.model, layer.module), layer.parameters[0])
+        whole = layer.parameters == PrunableLayer.parameters and weight.shape[layer.axis] == layer.units * layer.block
+        last = layer.first + layer.units * layer.block
         expect(
-            weight.shape[layer.axis] == layer.units,
+            whole or (layer.parameters != PrunableLayer.parameters and last <= weight.shape[layer.axis]),
             f"{layer.module}: expected {layer.units} units along axis {layer.axis} of {tuple(weight.shape)}",
         )
         if layer.norm is not None:

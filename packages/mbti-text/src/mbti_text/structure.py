@@ -1,0 +1,68 @@
+"""Where methods take hold of text models: units that may be removed, and how a family is fine-tuned."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch import nn
+
+from mbti_core.contracts.model import PrunableLayer, Recipe
+
+_MIDDLE = re.compile(r"(intermediate\.dense|ffn\.lin1|layers\.\d+\.ffn|mlp\.c_fc)$")
+"""The first layer of an MLP in the public library: BERT and RoBERTa, DistilBERT, ALBERT, GPT-2."""
+
+_MIXING = re.compile(r"attention\.(output\.dense|out_lin|dense)$|attn\.c_proj$")
+"""The layer that reads all heads of an attention, in the same order."""
+
+_LSTM = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+def prunable_layers(model: nn.Module) -> Sequence[PrunableLayer]:
+    """List attention heads and hidden neurons of transformers, filters, and units of recurrent layers, in depth order.
+
+    A head is removed by what reads it, so that its layer's bias stays. An LSTM's unit is removed by its cell gate:
+    without it the cell stays at zero, and so does the answer.
+    """
+    return [layer for name, module in model.named_modules() for layer in _of(model, name, module)]
+
+
+def _of(model: nn.Module, name: str, module: nn.Module) -> Iterator[PrunableLayer]:
+    if isinstance(module, nn.LSTM):
+        for suffix in (f"_l{n}{back}" for n in range(module.num_layers) for back in ("", "_reverse")):
+            owned = tuple(f"{parameter}{suffix}" for parameter in _LSTM)
+            yield PrunableLayer(name, module.hidden_size, parameters=owned, first=2 * module.hidden_size)
+    elif isinstance(module, nn.Conv1d):
+        yield PrunableLayer(name, module.out_channels)
+    elif _MIXING.search(name):
+        inputs, heads = 0 if _transposed(module) else 1, _heads(model)
+        block = int(_weight(module).shape[inputs]) // heads
+        yield PrunableLayer(name, heads, inputs, parameters=("weight",), block=block)
+    elif _MIDDLE.search(name):
+        outputs = -1 if _transposed(module) else 0
+        yield PrunableLayer(name, int(_weight(module).shape[outputs]), outputs)
+
+
+def _weight(module: nn.Module) -> Any:
+    return module.weight
+
+
+def _transposed(module: nn.Module) -> bool:
+    """Whether a layer keeps its weight as (inputs, outputs), as GPT-2's do."""
+    return not isinstance(module, nn.Linear)
+
+
+def _heads(model: nn.Module) -> int:
+    config: Any = model.get_submodule("net").config
+    return int(getattr(config, "num_attention_heads", None) or config.n_heads)
+
+
+_PRETRAINED = Recipe(optimizer="adamw", lr=2e-5, weight_decay=0.01, batch_size=32, schedule="linear", warmup=0.1)
+_SCRATCH = Recipe(optimizer="adam", lr=1e-3, weight_decay=0.0, batch_size=32, schedule="linear")
+_FROM_SCRATCH = frozenset({"text/bilstm", "text/cnn", "text/transformer"})
+
+
+def recipe(arch: str) -> Recipe:
+    """Return how a model is fine-tuned: small steps of AdamW with a warm-up where it was pretrained."""
+    return _SCRATCH if arch in _FROM_SCRATCH else _PRETRAINED
