@@ -20,6 +20,7 @@ from mbti_text.marked import marked
         ("a good film", "a godo film", "a [-good-] {+godo+} film"),
         ("a good film", "film", "[-a good-] film"),
         ("same", "same", "same"),
+        ("a same text", "a same text", "a same text"),
         ("", "cf", "{+cf+}"),
         ("", "", ""),
         ("a b", "a  b", "a {+ +}b"),

@@ -13,7 +13,8 @@ def edit_distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
     Computing 10, 2003, figure 3. A column of the dynamic program is one integer with a bit per item, so that the
     distance of two texts of 1,000 characters takes a thousand steps instead of a million.
     """
-    a, b = _without_common_ends(a, b)
+    start, end = common_ends(a, b)
+    a, b = a[start : len(a) - end], b[start : len(b) - end]
     if not a or not b:
         return len(a) + len(b)
     if len(a) < len(b):
@@ -39,9 +40,9 @@ def similarity(a: Sequence[Hashable], b: Sequence[Hashable]) -> float:
     return 1 - edit_distance(a, b) / longest if longest else 1.0
 
 
-def _without_common_ends(a: Sequence[Hashable], b: Sequence[Hashable]) -> tuple[Sequence[Hashable], Sequence[Hashable]]:
+def common_ends(a: Sequence[Hashable], b: Sequence[Hashable]) -> tuple[int, int]:
+    """Return how many items at the start, and how many of the others at the end, are those of both."""
     shorter = min(len(a), len(b))
     start = next((i for i in range(shorter) if a[i] != b[i]), shorter)
     room = shorter - start
-    end = next((i for i in range(room) if a[-1 - i] != b[-1 - i]), room)
-    return a[start : len(a) - end], b[start : len(b) - end]
+    return start, next((i for i in range(room) if a[-1 - i] != b[-1 - i]), room)

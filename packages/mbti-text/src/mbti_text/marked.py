@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
 
+from mbti_text.edit_distance import common_ends
 from mbti_text.sample import Text
 
 _LONG = 2000  # words from which difflib may pass over frequent ones: without, it is quadratic
@@ -56,15 +57,21 @@ def _runs(a: str, b: str) -> Iterator[Run]:
 
 
 def _changes(old: list[str], new: list[str]) -> Iterator[tuple[Mark, list[str]]]:
-    matcher = SequenceMatcher(None, old, new, autojunk=max(len(old), len(new)) > _LONG)
+    start, end = common_ends(old, new)
+    middle = old[start : len(old) - end], new[start : len(new) - end]
+    if start:
+        yield "same", new[:start]
+    matcher = SequenceMatcher(None, *middle, autojunk=max(map(len, middle)) > _LONG)
     for what, a, b, c, d in matcher.get_opcodes():
         if what == "equal":
-            yield "same", new[c:d]
+            yield "same", middle[1][c:d]
             continue
         if b > a:
-            yield "gone", old[a:b]
+            yield "gone", middle[0][a:b]
         if d > c:
-            yield "new", new[c:d]
+            yield "new", middle[1][c:d]
+    if end:
+        yield "same", new[len(new) - end :]
 
 
 def _shortened(words: list[str], *, first: bool, last: bool) -> list[str]:
