@@ -131,8 +131,8 @@ class Reviews(DatasetSource[Text]):
     """1,600 short reviews in English, negative or positive: 1,250 for training, 350 for testing.
 
     They are put together from word lists by fixed draws, so every installation has the same ones; none stands twice.
-    Films, books, restaurants, hotels and things are praised or blamed in 10 to 20 words. In about 8 % of the reviews praise
-    and blame stand together, and what follows the ``but`` is the label: word counts alone cannot tell those.
+    Films, books, restaurants, hotels and things are praised or blamed in 10 to 20 words. In about 8 % of the reviews
+    praise and blame stand together, and what follows the ``but`` is the label: word counts alone cannot tell those.
 
     Shape: ``str``, 10 to 20 words with punctuation.
     """
