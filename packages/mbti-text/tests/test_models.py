@@ -103,3 +103,11 @@ def test_unknown_words_are_told(model: OwnVocabulary) -> None:
 def test_width_and_heads_must_fit() -> None:
     with pytest.raises(ConfigError, match=r"model.width: expected a multiple of model.heads, 4, got 30.*\n.*28"):
         transformer(INFO, width=30)
+
+
+def test_a_fresh_model_takes_another_s_tokenizer(model: OwnVocabulary) -> None:
+    with scoped_globals(1):
+        other = cnn(INFO, vocabulary=300, max_tokens=40, embedding=12, filters=4)
+    assert isinstance(other, OwnVocabulary)
+    other.start_from_model(model)
+    assert torch.equal(other.encode(TEXTS).ids, model.encode(TEXTS).ids)

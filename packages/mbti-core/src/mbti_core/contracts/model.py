@@ -71,6 +71,9 @@ class StartsFromSamples(Protocol):
     def start_from_samples(self, samples: Iterable[Any]) -> None:
         """Look at all training rows, batch by batch; what is learned belongs to the state dict."""
 
+    def start_from_model(self, other: Any) -> None:
+        """Encode samples as another model of the same component does: what it encoded can be taken over."""
+
 
 @dataclass(frozen=True)
 class FeatureTap:

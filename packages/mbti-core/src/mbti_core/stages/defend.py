@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mbti_core.contracts.attack import RowKind
 from mbti_core.contracts.defense import CleanSet, Defense, DefenseContext, DefenseOutcome, DefenseView
+from mbti_core.contracts.model import StartsFromSamples
 from mbti_core.data.artifacts import (
     TrainedModel,
     load_array,
@@ -90,9 +91,7 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
         clean=clean,
         suspects=suspects if "suspects" in defense.needs else None,
         inputs=suspects if "inputs" in defense.needs else None,
-        model_factory=(lambda: scene.plan.fresh(draws.stream("model").seed))
-        if "model_factory" in defense.needs
-        else None,
+        model_factory=(lambda: _fresh(scene, subject, draws)) if "model_factory" in defense.needs else None,
     )
     ctx = DefenseContext(scene.plan.adapters.asked_by(name), draws, device, scene.plan.info)
     used = len(clean.fit.y) + len(clean.calibrate.y) if clean else 0
@@ -102,6 +101,14 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
     except NotSupportedError as error:
         return DefenseResult({"unsupported": error.message, "budget": used}, {}, {})
     return _result(outcome, scene, subject, rows, weights, used)
+
+
+def _fresh(scene: Scene, subject: Subject, draws: Draws) -> Subject:
+    """Return an untrained model that encodes samples as the subject does: what the defense holds is encoded so."""
+    fresh = scene.plan.fresh(draws.stream("model").seed)
+    if isinstance(fresh.model, StartsFromSamples):
+        fresh.model.start_from_model(subject.model)
+    return fresh
 
 
 def _result(

@@ -51,6 +51,10 @@ class OwnVocabulary(TextModel, ABC):
         self._tokenizer = _blank()
         self._tokenizer.train_from_iterator(chain.from_iterable(samples), trainer)
 
+    def start_from_model(self, other: Any) -> None:
+        """Take the tokenizer of another model."""
+        self.set_extra_state(other.get_extra_state())
+
     def encode(self, texts: Sequence[str]) -> TokenBatch:
         """Return token ids, at least one per text; a text without any token is one unknown."""
         rows = [e.ids[: self._max_tokens] or [1] for e in self._tokenizer.encode_batch_fast(list(texts))]
