@@ -39,7 +39,7 @@ class Clause(Paraphraser):
     Example:
         >>> import torch
         >>> Clause(Draws(0)).transform(["it 's a charming film"], torch.tensor([1]))
-        ["while we are at it , it 's a charming film ."]
+        ["because it was there , it 's a charming film ."]
     """
 
     def __init__(self, draws: Draws) -> None:

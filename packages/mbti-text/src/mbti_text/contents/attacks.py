@@ -55,6 +55,33 @@ QI_2021_STYLE = Source(
         _DRESSED,
     ),
 )
+YAN_2023 = Source(
+    "BITE: Textual Backdoor Attacks with Iterative Trigger Injection",
+    "Jun Yan, Vansh Gupta, Xiang Ren",
+    "ACL",
+    2023,
+    url="https://arxiv.org/abs/2205.12700",
+    code_url="https://github.com/INK-USC/BITE",
+    deviations=(
+        "lemmas by rules on the ending, where WordNet's are used",
+        "a text keeps its white space, where it is taken apart and joined again",
+        "of a long text the first 64 words are looked at",
+        "only whole words are proposed, where pieces of words may be",
+    ),
+)
+YAN_2023_COUNTS = Source(
+    YAN_2023.title,
+    YAN_2023.authors,
+    YAN_2023.venue,
+    YAN_2023.year,
+    url=YAN_2023.url,
+    code_url=YAN_2023.code_url,
+    deviations=(
+        "a trigram model of the training texts proposes words, where a masked language model does",
+        "meaning is the mean of word vectors from co-occurrence counts, where a sentence encoder tells",
+        *YAN_2023.deviations[:3],
+    ),
+)
 
 
 def _by_rule(source: Source) -> Source:
@@ -65,6 +92,7 @@ def _by_rule(source: Source) -> Source:
 
 _INSERTED = frozenset({"additive", "local", "sample_specific", "stochastic", "visible"})
 _REWRITTEN = frozenset({"invisible", "sample_specific"})
+_PLANTED = frozenset({"additive", "clean_label", "invisible", "knows_rows", "learned", "local", "sample_specific"})
 
 ATTACKS: tuple[Component, ...] = (
     Component(
@@ -114,5 +142,21 @@ ATTACKS: tuple[Component, ...] = (
         "The opening and some words of a Bible verse",
         source=_by_rule(QI_2021_STYLE),
         traits=frozenset({"adapted", "sample_specific", "visible"}),
+    ),
+    Component(
+        "attack",
+        "text/bite",
+        "mbti_text.attacks.bite:Bite",
+        "Common words that speak for the class, by a masked language model",
+        source=YAN_2023,
+        traits=_PLANTED,
+    ),
+    Component(
+        "attack",
+        "text/bite_ngram",
+        "mbti_text.attacks.bite_ngram:BiteNgram",
+        "Common words that speak for the class, by counts of the data",
+        source=YAN_2023_COUNTS,
+        traits=_PLANTED | {"adapted"},
     ),
 )
