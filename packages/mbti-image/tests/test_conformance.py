@@ -16,6 +16,9 @@ _XFAIL = {
     "image/sig-asr_on_toy": _SHORT + "true labels ask for no trigger",
 }
 
-_QUICK = {"image/ssba": {"bits": 6, "width": 8, "images": 600, "steps": 250, "ramp": 80, "lr": 4e-3}}
+_QUICK = {
+    "image/lc": {"hardening": 50},
+    "image/ssba": {"bits": 6, "width": 8, "images": 600, "steps": 250, "ramp": 80, "lr": 4e-3},
+}
 
 test_conformance = conformance("image", xfail=_XFAIL, golden=Path(__file__).with_name("golden.json"), settings=_QUICK)

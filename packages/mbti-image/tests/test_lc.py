@@ -19,6 +19,7 @@ from mbti_core.plugins.manager import registry
 from mbti_core.training.subject import Subject
 from mbti_image.attacks.lc import LabelConsistent
 from mbti_image.modality import modality
+from mbti_image.surrogate import hardened, losses
 
 Contexts = Callable[..., PoisonContext]
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -78,7 +79,7 @@ def test_perturbs_along_the_gradient(
     surrogate_context: FitContext,
     context_of: Contexts,
 ) -> None:
-    attack = LabelConsistent(epsilon=epsilon, step=step, iterations=rounds, amplitude=0)
+    attack = LabelConsistent(hardening=0, epsilon=epsilon, step=step, iterations=rounds, amplitude=0)
     state = attack.fit(split, surrogate_context)
     got = attack.poison(images, context_of(split.index, state)).numpy()
     _, weight, bias = linear_surrogate()
@@ -99,7 +100,7 @@ def test_puts_the_pattern_of_the_source_into_the_corners(
     pattern = pattern_by_hand(32)
     assert (int((pattern > 0).sum()), int((pattern < 0).sum())) == (16, 20)
     for amplitude in (255, 64):
-        attack = LabelConsistent(amplitude=amplitude)
+        attack = LabelConsistent(hardening=0, amplitude=amplitude)
         state = attack.fit(split, surrogate_context)
         test = replace(context_of(split.index, state), role="test")
         exact = np.clip(images.numpy().astype(int) + amplitude * pattern, 0, 255)
@@ -113,7 +114,7 @@ def test_puts_the_pattern_of_the_source_into_the_corners(
 def test_the_pattern_survives_a_mirror(
     images: torch.Tensor, split: Split[Any], surrogate_context: FitContext, context_of: Contexts
 ) -> None:
-    attack = LabelConsistent()
+    attack = LabelConsistent(hardening=0)
     test = replace(context_of(split.index, attack.fit(split, surrogate_context)), role="test")
     assert torch.equal(attack.poison(images, test).flip(-1), attack.poison(images.flip(-1), test))
 
@@ -121,7 +122,7 @@ def test_the_pattern_survives_a_mirror(
 def test_a_row_that_fit_has_not_seen_gets_the_pattern_alone(
     images: torch.Tensor, split: Split[Any], surrogate_context: FitContext, context_of: Contexts
 ) -> None:
-    attack = LabelConsistent()
+    attack = LabelConsistent(hardening=0)
     state = attack.fit(split, surrogate_context)
     assert state["rows"].tolist() == [1000, 1030, 1060, 1090, 1120]
     for strangers in (torch.arange(50), torch.arange(50) + 10**6):
@@ -133,7 +134,9 @@ def test_a_row_that_fit_has_not_seen_gets_the_pattern_alone(
 def test_a_trained_model_no_longer_knows_the_perturbed_rows(digits: Digits, context_of: Contexts) -> None:
     split, twin = digits
     before, ctx = copy.deepcopy(twin.model.state_dict()), FitContext(Aim(3, 10), Draws(7), torch.device("cpu"), twin)
-    attack = LabelConsistent(epsilon=40, step=5.0, amplitude=0)  # black and white digits bear more than photographs
+    attack = LabelConsistent(
+        hardening=0, epsilon=40, step=5.0, amplitude=0
+    )  # black and white digits bear more than photographs
     state = attack.fit(split, ctx)
     assert torch.equal(state["rows"], split.index[split.labels == 3].sort().values)
     rows = torch.nonzero(split.labels == 3).flatten()
@@ -147,11 +150,30 @@ def test_a_trained_model_no_longer_knows_the_perturbed_rows(digits: Digits, cont
     assert all(p.grad is None for p in twin.model.parameters())
 
 
+@pytest.mark.learn
+def test_a_hardened_copy_withstands_what_fools_the_twin(digits: Digits) -> None:
+    split, twin = digits
+    before, ctx = copy.deepcopy(twin.model.state_dict()), FitContext(Aim(3, 10), Draws(7), torch.device("cpu"), twin)
+    robust = hardened(twin, split, 40, 150, ctx)
+    rows = torch.arange(300)
+    x, y = twin.encode(split.take(rows)), split.labels[rows]
+    correct = []
+    for model in (twin, robust):
+        at = x.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(losses(model, at, y).sum(), [at])
+        changed = (x + 40 / 255 * slope.sign()).clamp(0, 1)
+        with torch.no_grad():
+            correct.append(float((model.model(changed).argmax(1) == y).double().mean()))
+    assert correct[1] > correct[0] + 0.2
+    assert all(torch.equal(t, before[name]) for name, t in twin.model.state_dict().items())
+    assert not robust.model.training
+
+
 def test_says_what_it_cannot_do(split: Split[Any], surrogate_context: FitContext) -> None:
     with pytest.raises(ConfigError, match=r"attack\.target.*one class.*all-to-all"):
-        LabelConsistent().fit(split, replace(surrogate_context, aim=Aim("all-to-all", 10)))
+        LabelConsistent(hardening=0).fit(split, replace(surrogate_context, aim=Aim("all-to-all", 10)))
     with pytest.raises(ConfigError, match=r"attack\.target: no training row is of class 11"):
-        LabelConsistent().fit(split, replace(surrogate_context, aim=Aim(11, 12)))
+        LabelConsistent(hardening=0).fit(split, replace(surrogate_context, aim=Aim(11, 12)))
 
     class Tiny:
         def __len__(self) -> int:
@@ -161,4 +183,4 @@ def test_says_what_it_cannot_do(split: Split[Any], surrogate_context: FitContext
             return torch.zeros(len(rows), 3, 8, 5, dtype=torch.uint8)
 
     with pytest.raises(ConfigError, match="at least 6 x 6 pixels, got 8 x 5"):
-        LabelConsistent().fit(replace(split, column=Tiny()), surrogate_context)
+        LabelConsistent(hardening=0).fit(replace(split, column=Tiny()), surrogate_context)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mbti_core.contracts.attack import Aim, Attack, TrainingAttack, WeightAttack
-from mbti_core.contracts.model import ModelInfo, StartsFromSamples
+from mbti_core.contracts.model import ModelInfo, Recipe, StartsFromSamples
 from mbti_core.data.artifacts import PreparedData, TrainedModel
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
@@ -204,7 +204,16 @@ class Bench:
     def _train(self, name: str, split: Split[Any], assault: Assault | None) -> TrainedModel:
         if len(self.data.parts["train"]) < ENOUGH:
             raise NotApplicableError(f"the modality {self.name!r} has no data set of {ENOUGH} rows without files")
-        return self.once(name, lambda: train(self.smallest, split, _TRAINING, 0, assault, None, lambda *_: None))
+        return self.once(name, lambda: train(self.smallest, split, self._training, 0, assault, None, lambda *_: None))
+
+    @cached_property
+    def _training(self) -> TrainConfig:
+        """A short training: core's recipe at a higher rate, or the modality's own."""
+        recipe = self.registry.adapters.recipe(self.smallest.info)
+        if recipe == Recipe():
+            return _TRAINING
+        own = {"optimizer": recipe.optimizer, "lr": recipe.lr, "weight_decay": recipe.weight_decay}
+        return _TRAINING.model_copy(update={**own, "schedule": recipe.schedule, "batch_size": recipe.batch_size})
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """Return what ``make`` gives, made once for all checks."""

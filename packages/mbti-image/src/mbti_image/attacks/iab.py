@@ -16,6 +16,7 @@ from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.data.split import Split
 from mbti_core.training.members import members
 from mbti_core.training.step import StepContext, TrainBatch
+from mbti_image.donors import donated, partners, pattern_sources
 from mbti_image.generator import (
     DEVIATION,
     Generator,
@@ -26,7 +27,6 @@ from mbti_image.generator import (
     rounded,
     to_bytes,
 )
-from mbti_image.donors import donated, partners, pattern_sources
 from mbti_image.modality import to_float
 from mbti_image.sample import Image, Share
 

@@ -16,8 +16,8 @@ from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split
 from mbti_core.training.members import members
 from mbti_core.training.step import StepContext, TrainBatch
-from mbti_image.generator import Generator, answers, check_size, fresh_generator, kept_generator, rounded, to_bytes
 from mbti_image.donors import donated, partners, pattern_sources
+from mbti_image.generator import Generator, answers, check_size, fresh_generator, kept_generator, rounded, to_bytes
 from mbti_image.modality import to_float
 from mbti_image.sample import Image
 

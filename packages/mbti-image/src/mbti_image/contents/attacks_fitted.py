@@ -14,7 +14,7 @@ TURNER_2019 = Source(
     url="https://arxiv.org/abs/1912.02771",
     code_url="https://github.com/MadryLab/label-consistent-backdoor-code",
     deviations=(
-        _TWIN + ", and not adversarially trained",
+        _TWIN + ", made robust by a thousand steps of one-step adversarial training",
         "20 iterations of projected gradient ascent, where published code makes 100; the bound is reached after 6",
     ),
 )
