@@ -21,6 +21,7 @@ from mbti_core.plugins.hookspecs import hookimpl
 from mbti_core.plugins.manager import Registry
 from mbti_core.testing import toy, toy_plugin
 from mbti_core.testing.bench import Bench, NotApplicableError
+from mbti_core.testing.planning import write_golden
 
 FOUND: list[tuple[list[int], list[int]]] = []
 
@@ -102,3 +103,8 @@ def test_the_bench_knows_the_rows_as_well(registry: Registry) -> None:
     assert torch.equal(made.index[made.kind == 1], bench.fitted(known, Marks())["rows"])
     with pytest.raises(NotApplicableError, match=r"attack\.file"):
         bench.fitted(registry.find("attack", "toy/reads"), Reads())
+
+
+def test_golden_numbers_leave_out_what_needs_files(registry: Registry, tmp_path: Path) -> None:
+    assert write_golden("more", tmp_path / "golden.json", registry=registry) == 2
+    assert "toy/reads" not in (tmp_path / "golden.json").read_text()
