@@ -36,7 +36,7 @@ class Marks(CleanLabelAttack[Tensor]):
 
     def poison(self, x: Tensor, ctx: PoisonContext) -> Tensor:
         if ctx.role == "train":
-            FOUND.append((ctx.index.tolist(), ctx.state["rows"].tolist()))
+            FOUND.append((ctx.index.tolist(), ctx.state.get("rows", ctx.index[:0]).tolist()))
         return toy.stamp(x, 2, 255)
 
 
