@@ -160,7 +160,7 @@ def test_all_mistakes_at_once(refused: Refused) -> None:
         "run.yaml:10",
         "--set attack.value",
     }
-    assert said.hint == "Run 'mbti show attack badnets' for its settings."
+    assert said.hint == "Run 'mbti show attack badnets --modality image' for its settings."
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_validate_says_all_problems_at_once(run: Call) -> None:
         "run.yaml:4: attack.sise: unknown key. Did you mean size?",
         "run.yaml:6: train.epochs: expected an integer, got 'x'.",
     ]
-    assert hint == "  Run 'mbti show attack stamp' for its settings."
+    assert hint == "  Run 'mbti show attack stamp --modality toy' for its settings."
     document = run("--json", command="validate").json
     assert not document["valid"]
     assert {(p["place"], ".".join(p["path"])) for p in document["problems"]} == {

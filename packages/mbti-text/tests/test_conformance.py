@@ -5,7 +5,7 @@ from typing import Any
 from mbti_core.testing import conformance
 
 # Whether pretrained models answer is in test_pretrained: here no folder has any.
-_PRETRAINED = ("bert", "roberta", "distilbert", "albert", "gpt2", "auto")
+_PRETRAINED = ("bert", "roberta", "distilbert", "albert", "gpt2", "huggingface")
 _FOLDER: dict[str, dict[str, Any]] = {f"text/{name}": {"path": "no-such-folder"} for name in _PRETRAINED}
 _QUICK: dict[str, dict[str, Any]] = {
     "text/transformer": {"vocabulary": 1000, "width": 64, "heads": 2, "layers": 2},

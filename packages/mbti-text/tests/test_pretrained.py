@@ -106,10 +106,10 @@ def test_the_longest_text_fits_the_positions(folders: dict[str, Path]) -> None:
     assert load("bert", folders["bert"], max_tokens=7).encode([TEXTS[3]]).ids.shape == (1, 7)
 
 
-def test_auto_takes_any_and_checkpointing_changes_no_gradient(folders: dict[str, Path]) -> None:
+def test_huggingface_takes_any_and_checkpointing_changes_no_gradient(folders: dict[str, Path]) -> None:
     grads = []
     for checkpointing in (False, True):
-        model = load("auto", folders["bert"], checkpointing=checkpointing).train()
+        model = load("huggingface", folders["bert"], checkpointing=checkpointing).train()
         for module in model.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
@@ -131,7 +131,7 @@ def test_weights_come_from_the_folder_and_the_head_from_the_seed(folders: dict[s
 
 def test_a_model_must_be_named() -> None:
     with pytest.raises(ConfigError, match=r"needs a model.*\n.*model.path"):
-        pretrained.auto(INFO)
+        pretrained.huggingface(INFO)
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:

@@ -50,6 +50,12 @@ class Asked:
     json: bool
 
 
+def modality_of(spec: str) -> str | None:
+    """Return the modality that a spec says, if it says one: it tells apart attacks of one name."""
+    said: str | None = load_spec(spec, registry(), []).raw.get("modality")
+    return said
+
+
 def show(asked: Asked, data_root: Path, store: Path | None) -> None:
     """Make the samples as far as they are not in the store, and write the page or the picture.
 

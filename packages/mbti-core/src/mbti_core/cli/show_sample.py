@@ -45,9 +45,9 @@ def show_sample(
     """
     if output is not None and output.suffix not in (".html", ".png"):
         raise ConfigError(f"--output: expected a file ending in .html or .png, got {str(output)!r}.", "Rename it.")
-    component = find_by_name("attack", attack, modality)
     from mbti_core.cli import samples  # noqa: PLC0415 - imports torch
 
+    component = find_by_name("attack", attack, modality or (samples.modality_of(spec) if spec else None))
     asked = samples.Asked(
         attack=component,
         dataset=dataset,

@@ -81,7 +81,9 @@ class SpecFile:
                 part = part[path[1]]
             name = part.get("name") if isinstance(part, dict) else None
             if isinstance(name, str) and len(path) > 1:
-                return f"Run 'mbti show {kind} {name}' for its settings."
+                modality = self.raw.get("modality")
+                which = f" --modality {modality}" if isinstance(modality, str) and "/" not in name else ""
+                return f"Run 'mbti show {kind} {name}{which}' for its settings."
         return ""
 
 

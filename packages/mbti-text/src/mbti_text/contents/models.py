@@ -96,5 +96,5 @@ MODELS: tuple[Component, ...] = (
     _pretrained("distilbert", "Pretrained DistilBERT, by folder or hub name", SANH_2019),
     _pretrained("albert", "Pretrained ALBERT, by folder or hub name", LAN_2020),
     _pretrained("gpt2", "Pretrained GPT-2, by folder or hub name", RADFORD_2019),
-    _pretrained("auto", "Any pretrained sequence classifier of the transformers library", WOLF_2020),
+    _pretrained("huggingface", "Any pretrained sequence classifier of the transformers library", WOLF_2020),
 )

@@ -125,7 +125,7 @@ def gpt2(
     return classifier(info, path, hub, max_tokens, checkpointing=checkpointing)
 
 
-def auto(
+def huggingface(
     info: ModelInfo,
     *,
     path: FileRef | None = None,
