@@ -90,10 +90,10 @@ def test_no_torch(store: Path, words: str) -> None:
     [
         ("mbti sh", ["show", "show-sample"]),
         ("mbti show at", ["attack"]),
-        ("mbti show attack st", ["stamp"]),
+        ("mbti show attack sta", ["stamp"]),
         ("mbti show attack toy/st", ["toy/stamp"]),
-        ("mbti run --attack st", ["stamp"]),
-        ("mbti show-sample st", ["stamp"]),
+        ("mbti run --attack sta", ["stamp"]),
+        ("mbti show-sample sta", ["stamp"]),
         ("mbti run --defense retune --defense out", ["outlier"]),
         ("mbti run --force pre", ["prepare"]),
         ("mbti plugin check to", ["toy"]),

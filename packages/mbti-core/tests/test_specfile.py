@@ -275,7 +275,7 @@ def test_all_problems_at_once_each_with_its_place(
     assert lines[0] == "run.yaml:6: attack.size: expected an integer of at least 1, got 0."
     assert lines[1] == "run.yaml:14: defenses.1.share: expected a number of at most 1, got 3."
     assert lines[2].startswith("--set train.lr: ")
-    assert caught.value.hint == "Run 'mbti show attack stripe --modality toy' for its settings."
+    assert caught.value.hint == "Run 'mbti show attack stripe' for its settings."
 
 
 def test_unknown_components_pass_through(reg: Registry, run_yaml: str) -> None:

@@ -16,7 +16,7 @@ from mbti_core.engine.config import TrainConfig
 from mbti_core.plugins.manager import Registry
 from mbti_core.stages.fit import fit
 from mbti_core.stages.poison import cover_test, trigger_test
-from mbti_core.stages.train import Assault, train
+from mbti_core.stages.train import Assault, hold, train
 from mbti_core.testing.bench import CPU, Bench
 from mbti_image.attacks.iab import IAB, bounded, sharp
 from mbti_image.attacks.lira import LIRA
@@ -89,7 +89,7 @@ def test_iab_gives_each_picture_a_pattern_that_fails_on_others(bench: Bench) -> 
     assert apart(pattern) > 0.05
     cover = attacked.cover
     subject = bench.smallest.load(attacked.victim.weights)
-    found = subject.predict(cover.column)
+    found = subject.predict(hold(cover, None, subject.device).x)
     kept = float((found == cover.truth).double().mean())
     lured = float((found[cover.truth != 0] == 0).double().mean())
     assert attacked.asr() > 0.85

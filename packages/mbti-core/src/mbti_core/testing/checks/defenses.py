@@ -99,6 +99,10 @@ class _Shuffled:
     def take(self, rows: Tensor) -> Any:
         return self.base.take(self.order[rows])
 
+    def lengths(self) -> Tensor | None:
+        lengths = self.base.lengths()
+        return None if lengths is None else lengths[self.order.to(lengths.device)]
+
 
 def batch_size_independent(case: Case) -> None:
     """A row's score doesn't depend on which other rows share its batch: suspects in another order score the same.
