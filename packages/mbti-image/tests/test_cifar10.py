@@ -176,7 +176,7 @@ def test_a_folder_without_permission(root: Path, monkeypatch: pytest.MonkeyPatch
     def refuse(path: Path) -> list[str]:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("mbti_image.files.os.listdir", refuse)  # a test that runs as root may read everything
+    monkeypatch.setattr("mbti_core.data.reading.os.listdir", refuse)  # a test that runs as root may read everything
     with pytest.raises(DataUnavailableError, match="may not be read: permission denied") as caught:
         Cifar10().files(root)
     assert "chmod" in caught.value.hint

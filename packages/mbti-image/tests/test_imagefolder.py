@@ -128,7 +128,7 @@ def test_a_folder_without_permission(base: Path, monkeypatch: pytest.MonkeyPatch
         return listing(path)
 
     listing = os.listdir
-    monkeypatch.setattr("mbti_image.files.os.listdir", refuse)  # root may read everything, so no mode would do
+    monkeypatch.setattr("mbti_core.data.reading.os.listdir", refuse)  # root may read everything, so no mode would do
     with pytest.raises(DataUnavailableError, match=r"train/dark' may not be read: permission denied"):
         opened(base)
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from mbti_core.data.fileref import FileRef
+from mbti_core.data.reading import reading
 from mbti_core.data.rng import Draws
-from mbti_image.files import reading
 
 Pattern = Annotated[Literal["square", "checkerboard", "noise"] | FileRef, Field(union_mode="left_to_right")]
 """What a patch shows: a drawn pattern by name, or a picture file, whose opacity is the mask."""

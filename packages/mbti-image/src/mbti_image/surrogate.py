@@ -71,10 +71,10 @@ def hardened(surrogate: Subject, split: Split[Image], epsilon: int, steps: int, 
     model = copy.deepcopy(surrogate.model).train()
     learner = surrogate.with_model(model)
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], momentum=0.9, weight_decay=5e-4)
-    bound, place = epsilon / 255, {int(i): at for at, i in enumerate(split.index)}
-    start = ctx.draws.stream("start")
+    bound, start = epsilon / 255, ctx.draws.stream("start")
+    known, order = split.index.sort()
     for step, (x, index) in enumerate(drawn(split, torch.arange(len(split)), steps, ctx)):
-        y = split.labels[[place[int(i)] for i in index]].to(x.device)
+        y = split.labels[order[torch.searchsorted(known, index)]].to(x.device)
         change = (2 * start.stream(step).uniform(index, x.shape[1:]).to(x.device) - 1) * bound
         at = (x + change).requires_grad_()
         (slope,) = torch.autograd.grad(losses(learner, at, y).sum(), [at])

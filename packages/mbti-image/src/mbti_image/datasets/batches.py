@@ -12,8 +12,8 @@ from typing import IO, Any, TypeGuard
 import numpy as np
 import torch
 
+from mbti_core.data.reading import reading
 from mbti_core.errors import DataFormatError
-from mbti_image.files import reading
 from mbti_image.sample import Image
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -11,9 +11,9 @@ from pydantic import AfterValidator, Field
 
 from mbti_core.contracts.dataset import Card, DatasetSource, Origin, Part, Records
 from mbti_core.contracts.model import InputSpec
+from mbti_core.data.reading import listed, not_there, not_whole
 from mbti_core.errors import DataFormatError, near_names
 from mbti_image.datasets.labelled import Labelled, Side, check_annotated, joined, rows_of
-from mbti_image.files import listed, not_there, not_whole
 from mbti_image.sample import Image
 
 ATTRIBUTES = (
@@ -170,9 +170,9 @@ class CelebA(DatasetSource[Image]):
             if name in listed(folder)
         }
         if not found:
-            raise not_there("celeba", base, f"{_PICTURES}, and no {_ATTRIBUTES}")
+            raise not_there("image/celeba", base, f"{_PICTURES}, and no {_ATTRIBUTES}")
         if len(found) < len(_PLACES):
-            raise not_whole("celeba", base, [name for name in _PLACES if name not in found])
+            raise not_whole("image/celeba", base, [name for name in _PLACES if name not in found])
         return found
 
     def _labels(self, path: Path) -> dict[str, int]:

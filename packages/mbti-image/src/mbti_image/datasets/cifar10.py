@@ -10,9 +10,9 @@ import torch
 
 from mbti_core.contracts.dataset import Card, DatasetSource, Download, Origin, Part, Records
 from mbti_core.contracts.model import InputSpec
+from mbti_core.data.reading import listed, not_there, not_whole
 from mbti_image.datasets.batches import BatchImages
 from mbti_image.datasets.parquet import ParquetImages
-from mbti_image.files import listed, not_there, not_whole
 from mbti_image.sample import Image
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -99,10 +99,10 @@ class Cifar10(DatasetSource[Image]):
             if names:
                 missing = [name for name in _BATCH_FILES[part] if name not in names]
                 return _whole([folder / name for name in _BATCH_FILES[part]], missing, folder)
-        raise not_there("cifar10", base, f"plain_text/train-*.parquet, and no {_BATCHES}")
+        raise not_there("image/cifar10", base, f"plain_text/train-*.parquet, and no {_BATCHES}")
 
 
 def _whole(files: list[Path], missing: list[str], folder: Path) -> list[Path]:
     if missing:
-        raise not_whole("cifar10", folder, missing)
+        raise not_whole("image/cifar10", folder, missing)
     return files

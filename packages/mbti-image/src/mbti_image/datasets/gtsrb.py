@@ -10,6 +10,7 @@ from PIL import Image as Picture
 
 from mbti_core.contracts.dataset import Card, DatasetSource, Download, Origin, Part, Records
 from mbti_core.contracts.model import InputSpec
+from mbti_core.data.reading import listed, not_there, not_whole
 from mbti_core.errors import DataFormatError
 from mbti_image.datasets.labelled import (
     Labelled,
@@ -20,7 +21,6 @@ from mbti_image.datasets.labelled import (
     pictures_in,
     rows_of,
 )
-from mbti_image.files import listed, not_there, not_whole
 from mbti_image.sample import Image
 
 CLASSES = (
@@ -159,7 +159,7 @@ class Gtsrb(DatasetSource[Image]):
             for train, annotated in ((home / "Final_Training" / "Images", True), (home / "Training", False)):
                 if listed(train):
                     return _whole(base, train, home / "Final_Test", annotated=annotated)
-        raise not_there("gtsrb", base, "Final_Training/Images and no GTSRB/Training")
+        raise not_there("image/gtsrb", base, "Final_Training/Images and no GTSRB/Training")
 
 
 def _whole(base: Path, train: Path, test: Path, *, annotated: bool) -> _Layout:
@@ -168,7 +168,7 @@ def _whole(base: Path, train: Path, test: Path, *, annotated: bool) -> _Layout:
     missing = [f"{train.name}/{c:05d}" for c in range(len(CLASSES)) if f"{c:05d}" not in folders]
     missing += [] if listed(test / "Images") else ["Final_Test/Images"]
     if missing or truth is None:
-        raise not_whole("gtsrb", base, [*missing, *([_TRUTH] if truth is None else [])])
+        raise not_whole("image/gtsrb", base, [*missing, *([_TRUTH] if truth is None else [])])
     return _Layout(train, test / "Images", truth, annotated)
 
 

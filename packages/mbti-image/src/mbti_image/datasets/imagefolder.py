@@ -12,9 +12,9 @@ from pydantic import Field
 
 from mbti_core.contracts.dataset import Card, DatasetSource, Part, Records
 from mbti_core.contracts.model import InputSpec
+from mbti_core.data.reading import listed
 from mbti_core.errors import DataFormatError, DataUnavailableError
 from mbti_image.datasets.labelled import SUFFIXES, Labelled, Side, check_not_empty, joined, pictures_below, pictures_in
-from mbti_image.files import listed
 from mbti_image.sample import Image
 
 _FIXTURE_ROWS = {"train": 12, "test": 6}

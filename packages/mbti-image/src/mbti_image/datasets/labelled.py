@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import Field
 
 from mbti_core.contracts.dataset import Records
+from mbti_core.data.reading import listed, reading
 from mbti_core.errors import DataFormatError, DataUnavailableError
 from mbti_image.datasets.decode import decode, gather, resize
-from mbti_image.files import listed, reading
 from mbti_image.sample import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".ppm", ".bmp", ".webp")

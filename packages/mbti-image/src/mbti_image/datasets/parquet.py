@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from mbti_core.data.reading import reading
 from mbti_core.errors import DataFormatError
 from mbti_image.datasets.decode import decode, gather
-from mbti_image.files import reading
 from mbti_image.sample import Image
 
 Array = np.ndarray[Any, np.dtype[Any]]

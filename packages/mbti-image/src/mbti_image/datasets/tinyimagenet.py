@@ -9,6 +9,7 @@ from PIL import Image as Picture
 
 from mbti_core.contracts.dataset import Card, DatasetSource, Download, Origin, Part, Records
 from mbti_core.contracts.model import InputSpec
+from mbti_core.data.reading import listed, not_there, not_whole
 from mbti_core.errors import DataFormatError
 from mbti_image.datasets.labelled import (
     Labelled,
@@ -19,7 +20,6 @@ from mbti_image.datasets.labelled import (
     pictures_in,
     rows_of,
 )
-from mbti_image.files import listed, not_there, not_whole
 from mbti_image.sample import Image
 
 _FOLDER = "tiny-imagenet-200"
@@ -111,11 +111,11 @@ class TinyImageNet(DatasetSource[Image]):
         base = root / (self.folder or _FOLDER)
         found = set(listed(base))
         if not found:
-            raise not_there("tinyimagenet", base, "train, val and wnids.txt")
+            raise not_there("image/tinyimagenet", base, "train, val and wnids.txt")
         missing = [name for name in ("train", "val", "wnids.txt") if name not in found]
         missing += [] if "val" in missing or _ANNOTATIONS in listed(base / "val") else [f"val/{_ANNOTATIONS}"]
         if missing:
-            raise not_whole("tinyimagenet", base, missing)
+            raise not_whole("image/tinyimagenet", base, missing)
         return base
 
 
