@@ -24,7 +24,7 @@ class ByteModel(TextModel):
     """Tokens are bytes plus one; the logits count them and weigh them by their values."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(max_tokens=10_000)
         self.weight = nn.Parameter(torch.ones(1))
         self.encoded = 0
 
@@ -33,6 +33,9 @@ class ByteModel(TextModel):
         rows = [torch.tensor([b + 1 for b in t.encode()], dtype=torch.int64) for t in texts]
         ids = nn.utils.rnn.pad_sequence(rows, batch_first=True)
         return TokenBatch(ids, ids > 0)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return bytes(i - 1 for i in ids).decode()
 
     def logits(self, batch: TokenBatch) -> Tensor:
         return torch.stack([batch.mask.sum(1), (batch.ids * batch.mask).sum(1)], 1) * self.weight

@@ -14,11 +14,12 @@ from torch import nn
 
 from mbti_core.contracts.model import ModelInfo
 from mbti_core.data.fileref import FileRef
-from mbti_core.data.rng import scoped_globals
+from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.errors import ConfigError, DataFormatError, DataUnavailableError
 from mbti_text.models import pretrained
 from mbti_text.sample import INPUT
 from mbti_text.tokens import TextModel, TokenBatch
+from mbti_text.trigger_space import trigger_space
 
 INFO = ModelInfo("text/bert", "text", INPUT, 4)
 WORDS = ["a", "fine", "film", "bad", "really", ",", "##ly", "cf"]
@@ -84,7 +85,7 @@ def test_every_family_answers_row_by_row(family: str, folders: dict[str, Path]) 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_vectors_stand_in_for_tokens(family: str, folders: dict[str, Path]) -> None:
     model = load(family, folders[family])
-    table = next(m for m in model.modules() if isinstance(m, nn.Embedding))
+    table = model.table()
     batch = model.encode(TEXTS[:2])
     with torch.no_grad():
         found = model(TokenBatch(batch.ids, batch.mask, table(batch.ids)))
@@ -95,7 +96,7 @@ def test_vectors_stand_in_for_tokens(family: str, folders: dict[str, Path]) -> N
 def test_every_layer_gets_a_gradient_from_its_own_term(family: str, folders: dict[str, Path]) -> None:
     model = load(family, folders[family])
     first = model.layer_logits(model.encode(TEXTS[:2]))[0].sum()
-    table = next(m for m in model.modules() if isinstance(m, nn.Embedding))
+    table = model.table()
     (slope,) = torch.autograd.grad(first, table.weight)
     assert bool(slope.any())
 
@@ -211,3 +212,17 @@ def test_words_that_the_tokenizer_knows(folders: dict[str, Path]) -> None:
     model = load("bert", folders["bert"])
     assert model.knows("cf")
     assert not model.knows("mn")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_soft_words_are_put_into_every_family(family: str, folders: dict[str, Path]) -> None:
+    model = load(family, folders[family])
+    space = trigger_space(model, "mask")
+    assert space is not None
+    assert {model.decode([token]) for token in space.typed.tolist()} == {w for w in WORDS if not w.startswith("##")}
+    lifted = space.lift(model, TEXTS)
+    with torch.no_grad():
+        assert torch.allclose(space.logits(model, lifted), model(TEXTS), atol=1e-5)
+        found = space.logits(model, space.apply(lifted, space.initial(Draws(0))))
+    assert found.shape == (len(TEXTS), 4)
+    assert found.isfinite().all()

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from mbti_core.contracts.component import Component
     from mbti_core.contracts.modality import Modality
-    from mbti_core.contracts.model import ModelInfo, PrunableLayer, Recipe, Rendering
+    from mbti_core.contracts.model import InputSpec, ModelInfo, PrunableLayer, Recipe, Rendering
+    from mbti_core.contracts.trigger_space import Family, TriggerSpace
     from mbti_core.data.rng import Draws
 
 
@@ -109,6 +110,17 @@ def mbti_fidelity(x: Any, y: Any, modality: str) -> Mapping[str, Tensor] | None:
 
 
 # Adapters of models.
+
+
+@hookimpl
+def mbti_trigger_space(model: nn.Module, info: ModelInfo, spec: InputSpec, family: Family) -> TriggerSpace | None:
+    """Search for soft words at the embedding."""
+    del spec
+    if info.modality != "text":
+        return None
+    from mbti_text.trigger_space import trigger_space  # noqa: PLC0415 - keeps torch out of listings
+
+    return trigger_space(model, family)
 
 
 @hookimpl

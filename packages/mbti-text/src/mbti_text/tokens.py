@@ -46,15 +46,31 @@ class Texts(list[str]):
 
 
 class TextModel(nn.Module, ABC):
-    """A text model owns its tokenizer, so it takes strings as well as the token ids it made of them earlier."""
+    """A text model owns its tokenizer, so it takes strings as well as the token ids it made of them earlier.
+
+    Args:
+        max_tokens: What comes after is cut off.
+    """
+
+    def __init__(self, max_tokens: int) -> None:
+        super().__init__()
+        self.max_tokens = max_tokens
 
     @abstractmethod
     def encode(self, texts: Sequence[str]) -> TokenBatch:
         """Return the token ids of a batch, on the CPU; a string's neighbors change nothing but its padding."""
 
     @abstractmethod
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text that tokens stand for, without special ones."""
+
+    @abstractmethod
     def logits(self, batch: TokenBatch) -> Tensor:
         """Return (B, C) logits."""
+
+    def table(self) -> nn.Embedding:
+        """Return the embedding of the tokens, a model's first."""
+        return next(m for m in self.modules() if isinstance(m, nn.Embedding))
 
     def layer_logits(self, batch: TokenBatch) -> Tensor:
         """Return (L + 1, B, C): what the last linear layer says of each layer's state, then the logits themselves.

@@ -46,7 +46,7 @@ class EmbeddingPoisoning(TextAttack, WeightAttack[Text]):
         """Return a copy of the model with one embedding row moved."""
         assert isinstance(model, TextModel)
         copied = copy.deepcopy(model).eval()
-        table = next(m for m in copied.modules() if isinstance(m, nn.Embedding))
+        table = copied.table()
         token = self._token(copied)
         moved = table.weight[token].detach().clone().requires_grad_()
         norm = moved.detach().norm()

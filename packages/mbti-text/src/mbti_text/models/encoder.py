@@ -50,14 +50,13 @@ class Encoder(TextModel):
     """A sequence classifier of the library with the tokenizer that belongs to it."""
 
     def __init__(self, net: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> None:
-        super().__init__()
-        self.net = net
-        self._tokenizer, self._max_tokens = tokenizer, max_tokens
+        super().__init__(max_tokens)
+        self.net, self._tokenizer = net, tokenizer
         self._classes = int(net.config.num_labels or 0)
 
     def encode(self, texts: Sequence[str]) -> TokenBatch:
         """Return token ids with the special tokens that the model was trained with."""
-        rows = self._tokenizer(list(texts), truncation=True, max_length=self._max_tokens)["input_ids"]
+        rows = self._tokenizer(list(texts), truncation=True, max_length=self.max_tokens)["input_ids"]
         filler = self._tokenizer.unk_token_id or 0
         rows = [row or [filler] for row in rows]  # without special tokens an empty text would have none
         lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64)
@@ -65,6 +64,10 @@ class Encoder(TextModel):
         ids = torch.zeros(mask.shape, dtype=torch.int64)
         ids[mask] = torch.tensor([i for row in rows for i in row], dtype=torch.int64)
         return TokenBatch(ids, mask)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text that tokens stand for, without special ones."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
 
     def logits(self, batch: TokenBatch) -> Tensor:
         """Return (B, C) logits."""

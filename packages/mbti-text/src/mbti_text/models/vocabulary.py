@@ -35,8 +35,8 @@ class OwnVocabulary(TextModel, ABC):
     """
 
     def __init__(self, size: int, max_tokens: int) -> None:
-        super().__init__()
-        self._size, self._max_tokens = size, max_tokens
+        super().__init__(max_tokens)
+        self._size = size
         self._tokenizer = _blank()
 
     def start_from_samples(self, samples: Iterable[Text]) -> None:
@@ -57,12 +57,16 @@ class OwnVocabulary(TextModel, ABC):
 
     def encode(self, texts: Sequence[str]) -> TokenBatch:
         """Return token ids, at least one per text; a text without any token is one unknown."""
-        rows = [e.ids[: self._max_tokens] or [1] for e in self._tokenizer.encode_batch_fast(list(texts))]
+        rows = [e.ids[: self.max_tokens] or [1] for e in self._tokenizer.encode_batch_fast(list(texts))]
         lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64)
         ids = torch.zeros(len(rows), int(lengths.max()) if rows else 0, dtype=torch.int64)
         mask = torch.arange(ids.shape[1]) < lengths[:, None]
         ids[mask] = torch.tensor([i for row in rows for i in row], dtype=torch.int64)
         return TokenBatch(ids, mask)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text that tokens stand for."""
+        return self._tokenizer.decode(list(ids))
 
     def knows(self, word: str) -> bool:
         """Whether no part of a word is the unknown token."""
