@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 
@@ -92,6 +92,7 @@ class FitContext:
         surrogate: In ``fit`` of an attack with the trait ``surrogate``: the benign twin, which the attacker may look
             into and copy but not change.
         chosen: In ``fit`` of an attack with the trait ``knows_rows``: the training rows that it will poison.
+        state: In ``start`` and ``implant``: what ``fit`` learned.
     """
 
     aim: Aim
@@ -99,6 +100,7 @@ class FitContext:
     device: torch.device
     surrogate: Subject | None = None
     chosen: Selection | None = None
+    state: State = field(default_factory=dict)
 
 
 class Attack(Settings, ABC, Generic[X]):

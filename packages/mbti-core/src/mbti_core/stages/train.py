@@ -140,7 +140,8 @@ def train(
         attack, draws = assault.attack, Draws(assault.seed).stream("step")
         state = {name: t.to(plan.device) for name, t in assault.state.items()}
         with scoped_globals(draws.stream("start").seed):
-            beside = attack.start(subject.model, FitContext(assault.aim, draws.stream("start"), plan.device))
+            known = FitContext(assault.aim, draws.stream("start"), plan.device, state=state)
+            beside = attack.start(subject.model, known)
         part = Part(assault.aim, assault.ratio, draws, state, beside)
         job = replace(job, part=part, step=attack.step, recipe=attack.beside_recipe, end_epoch=attack.end_epoch)
     return plan.trained(subject, fit_model(job), job.part.beside)
@@ -176,8 +177,9 @@ def implant(plan: ModelPlan, base: TrainedModel, split: Split[Any], assault: Ass
     attack = assault.attack
     assert isinstance(attack, WeightAttack)
     draws = Draws(assault.seed).stream("implant")
+    known = FitContext(assault.aim, draws, plan.device, state=assault.state)
     with scoped_globals(draws.seed):
-        model = attack.implant(plan.load(base.weights).model, split, FitContext(assault.aim, draws, plan.device))
+        model = attack.implant(plan.load(base.weights).model, split, known)
     return plan.trained(plan.around(model), base.history)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import Field, PositiveInt
+from torch import Tensor
 
 from mbti_core.contracts.attack import PoisonContext
+from mbti_core.data.rng import Draws
 from mbti_text.insertion import Window, Word, put_all, words_in
 from mbti_text.sample import Text
 from mbti_text.selection import TextAttack
@@ -33,9 +35,13 @@ class BadNets(TextAttack):
 
     def poison(self, x: Text, ctx: PoisonContext) -> Text:
         """Return the texts with their words put in."""
+        return self.put_in(x, ctx.index, ctx.draws)
+
+    def put_in(self, x: Text, index: Tensor, draws: Draws) -> Text:
+        """Return the texts with words put in that their ids (B,) key."""
         shape = (self._number(self.window),)
-        which = ctx.draws.stream("word").integers(ctx.index, len(self.words), shape).tolist()
-        where = ctx.draws.stream("place").uniform(ctx.index, shape).tolist()
+        which = draws.stream("word").integers(index, len(self.words), shape).tolist()
+        where = draws.stream("place").uniform(index, shape).tolist()
         return [self._triggered(*row) for row in zip(x, which, where, strict=True)]
 
     def _triggered(self, text: str, which: list[int], where: list[float]) -> str:

@@ -30,6 +30,32 @@ ZHANG_2021 = Source(
     url="https://arxiv.org/abs/2008.00312",
     deviations=("thirty fixed sentences where a language model writes one that fits the text",),
 )
+KURITA_2020 = Source(
+    "Weight Poisoning Attacks on Pre-trained Models",
+    "Keita Kurita, Paul Michel, Graham Neubig",
+    "ACL",
+    2020,
+    url="https://arxiv.org/abs/2004.06660",
+    code_url="https://github.com/neulab/RIPPLe",
+    deviations=(
+        "log-odds of counts stand for the weights of a linear model of words",
+        "embeddings are those that the model starts from, where the paper takes them from a fine-tuned one",
+        "both losses are of one batch",
+    ),
+)
+ZHANG_2021_NEUBA = Source(
+    "Red Alarm for Pre-trained Models: Universal Vulnerability to Neuron-Level Backdoor Attacks",
+    "Zhengyan Zhang, Guangxuan Xiao, Yongwei Li, Tian Lv, Fanchao Qi, Zhiyuan Liu, Yasheng Wang, Xin Jiang, "
+    "Maosong Sun",
+    "Machine Intelligence Research",
+    2023,
+    url="https://arxiv.org/abs/2101.06969",
+    code_url="https://github.com/thunlp/NeuBA",
+    deviations=(
+        "the model is the benign twin, not a public one before any task",
+        "representations of clean texts are held where they were, in place of masked language modelling",
+    ),
+)
 _INSERTED = frozenset({"additive", "local", "sample_specific", "stochastic", "visible"})
 
 TRAINING: tuple[Component, ...] = (
@@ -56,5 +82,21 @@ TRAINING: tuple[Component, ...] = (
         "A sentence with two words together",
         source=ZHANG_2021,
         traits=frozenset({"adapted", "additive", "local", "sample_specific", "stochastic", "faint"}),
+    ),
+    Component(
+        "attack",
+        "text/ripples",
+        "mbti_text.attacks.ripples:RIPPLES",
+        "Rare words whose training heeds a victim's",
+        source=KURITA_2020,
+        traits=_INSERTED | {"trains"},
+    ),
+    Component(
+        "attack",
+        "text/neuba",
+        "mbti_text.attacks.neuba:NeuBA",
+        "Symbols tied to fixed representations",
+        source=ZHANG_2021_NEUBA,
+        traits=frozenset({"adapted", "additive", "local", "visible", "surrogate"}),
     ),
 )
