@@ -1,110 +1,158 @@
 """How much of a training step is not the model's forward, backward and optimizer: run by hand, all in one run.
 
-The whole step selects rows of the held split, augments them by key, makes model inputs, and steps; the bare step
-repeats the last part on one fixed batch. They alternate, so that a busy machine slows both.
+The whole step is the training loop itself, as a run calls it: rows of the held split are selected in batches of about
+equal length, augmented by key, made into model inputs, and learned from. The bare step learns from the same batches,
+whose inputs are ready. They alternate, so that a busy machine slows both. Padding is the share of a batch of tokens
+that stands for nothing, beside that of batches in plain random order.
+
+Example: ``python benchmarks/training_step.py text/sst2 text/huggingface --set path=FOLDER --batch 32``.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
+import tempfile
 import time
-from collections.abc import Callable
-from functools import partial
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from mbti_core.contracts.model import InputSpec, ModelInfo
-from mbti_core.data.dense import HeldTensor
+from mbti_core.contracts.defense import LabelledSet
+from mbti_core.contracts.model import ModelInfo, StartsFromSamples
+from mbti_core.data.lengths import mixed_batches
 from mbti_core.data.rng import Draws
+from mbti_core.data.split import Split, clean_kinds
+from mbti_core.engine.config import TrainConfig
 from mbti_core.engine.numerics import choose_precision, choose_threads
 from mbti_core.plugins.manager import registry
-from mbti_core.stages.train import ModelPlan
-from mbti_core.training.loop import augmenting_forward
+from mbti_core.stages.train import ModelPlan, hold
+from mbti_core.training.loop import Fit, fit_model
 from mbti_core.training.optimize import make_optimizer
+from mbti_core.training.subject import Subject
+
+CPU = torch.device("cpu")
 
 
-def timed(run: Callable[[], object]) -> float:
-    """Return the seconds of one call."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+def split_of(dataset: str, rows: int, folder: Path) -> tuple[Split[Any], Any]:
+    """Return the first training rows of a data set, stored and opened again, and its card."""
+    plugins = registry()
+    modality = plugins.modalities[dataset.partition("/")[0]]
+    source = plugins.find("dataset", dataset).load()()
+    records = source.load("train", Path(os.environ.get("MBTI_DATA", ".")))
+    rows = min(rows, len(records.y))
+    modality.write([records.read(np.arange(rows))], folder, rows)
+    y = torch.as_tensor(records.y[:rows])
+    return Split(modality.open(folder), y, y, clean_kinds(rows), torch.arange(rows), modality), source.card()
 
 
 class Bench:
-    """A model, rows on the device, and the three things that are timed."""
+    """A model, rows on the device, and both ways to learn from them."""
 
-    def __init__(self, model: str, batch: int) -> None:
-        plugins, device = registry(), torch.device("cpu")
-        found = plugins.find("model", model, "image")
-        self.info = ModelInfo(found.component.id, "image", InputSpec((3, 32, 32), "uint8", 0, 255), 10)
+    def __init__(self, dataset: str, model: str, settings: dict[str, Any], config: TrainConfig, rows: int) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        split, card = split_of(dataset, rows, Path(self.folder.name))
+        plugins, found = registry(), registry().find("model", model)
+        info = ModelInfo(found.component.id, split.modality.name, card.input, len(card.classes), card.facts)
         self.precision = choose_precision("auto", found.component.traits, "cpu")
-        plan = ModelPlan(
-            found.load(), {}, self.info, plugins.modalities["image"], plugins.adapters, device, self.precision
-        )
-        self.subject, self.batch = plan.fresh(0), batch
-        self.subject.model.to(memory_format=torch.channels_last).train()
-        self.optimizer = make_optimizer(self.subject.model, "sgd", 0.01, 0.9, 5e-4)
-        self.held = HeldTensor(torch.randint(0, 256, (10_000, 3, 32, 32), dtype=torch.uint8))
-        self.labels, self.ids = torch.randint(0, 10, (10_000,)), torch.arange(10_000)
-        self.order = Draws(0).permutation(10_000)
-        self.forward = augmenting_forward(self.subject, self.subject.model, Draws(1), augment=True)
-        self.fixed = self.subject.encode(self.held.take(self.order[:batch]))
+        plan = ModelPlan(found.load(), settings, info, split.modality, plugins.adapters, CPU, self.precision)
+        self.subject, self.config = plan.fresh(0), config
+        if isinstance(self.subject.model, StartsFromSamples):
+            self.subject.model.start_from_samples(split.take(at) for at in split.chunks())
+        self.data = hold(split, self.subject.model, CPU)
+        self.optimizer = make_optimizer(self.subject.model, config.optimizer, config.lr, 0.9, config.weight_decay)
 
-    def rows(self, step: int) -> torch.Tensor:
-        """Return the positions of one batch."""
-        return self.order[step * self.batch : (step + 1) * self.batch]
+    def part(self, draws: Draws, steps: int) -> LabelledSet:
+        """Return as many random rows as so many steps take."""
+        rows = draws.permutation(len(self.data.y))[: steps * self.config.batch_size]
+        return LabelledSet(Part(self.data.x, rows), self.data.y[rows], self.data.index[rows])
 
-    def learn(self, logits: torch.Tensor, rows: torch.Tensor) -> None:
-        """Step on the loss."""
-        loss = functional.cross_entropy(logits.float(), self.labels[rows])
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
+    def whole(self, data: LabelledSet) -> float:
+        """Return the seconds of an epoch of the training loop."""
+        start = time.perf_counter()
+        fit_model(Fit(self.subject, data, self.config, 0))
+        return time.perf_counter() - start
 
-    def whole(self, step: int) -> None:
-        """Do what the training loop does with a batch."""
-        rows = self.rows(step)
-        self.learn(self.forward(self.held.take(rows), self.ids[rows], 0), rows)
+    def bare(self, data: LabelledSet) -> float:
+        """Return the seconds of the same batches where inputs are ready."""
+        model = self.subject.model.train()
+        batches = batches_of(data, self.config.batch_size, Draws(0))
+        ready = [(self.subject.encode(data.x.take(rows)), data.y[rows]) for rows in batches]
+        start = time.perf_counter()
+        for x, y in ready:
+            with self.subject.precision():
+                logits = model(x)
+            loss = functional.cross_entropy(logits.float(), y)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+        return time.perf_counter() - start
 
-    def bare(self) -> None:
-        """Do the same on inputs that are ready."""
-        with self.subject.precision():
-            logits = self.subject.model(self.fixed)
-        self.learn(logits, self.order[: self.batch])
 
-    def data(self, step: int) -> None:
-        """Only select, augment, and make inputs."""
-        rows = self.rows(step)
-        batch, name = self.held.take(rows), self.info.modality
-        x = self.subject.adapters.augment(batch, self.ids[rows], name, Draws(1), self.info.facts)
-        self.subject.encode(x)
+class Part:
+    """Some rows of a held set."""
+
+    def __init__(self, held: Any, rows: Tensor) -> None:
+        self.held, self.rows = held, rows
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    def take(self, rows: Tensor) -> Any:
+        """Return samples in storage form."""
+        return self.held.take(self.rows[rows])
+
+    def lengths(self) -> Tensor | None:
+        """Return their lengths, where they differ."""
+        lengths = self.held.lengths()
+        return None if lengths is None else lengths[self.rows]
+
+
+def batches_of(data: LabelledSet, size: int, draws: Draws) -> list[Tensor]:
+    """Return the batches of an epoch, as the loop cuts them."""
+    return mixed_batches(draws.permutation(len(data.y)), size, data.x.lengths(), draws.stream("batches"))
+
+
+def padding(subject: Subject, data: LabelledSet, batches: list[Tensor]) -> float:
+    """Return the share of padding among all tokens."""
+    masks = [subject.encode(data.x.take(rows)).mask for rows in batches]
+    return 1 - sum(int(m.sum()) for m in masks) / sum(m.numel() for m in masks)
 
 
 def main() -> None:
-    """Print images per second of both steps, and the share of the data path."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="resnet18")
+    """Print samples per second of both, and how much of the bare throughput the loop keeps."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", nargs="?", default="image/digits")
+    parser.add_argument("model", nargs="?", default="image/resnet18")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the model")
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=6, help="steps of a round")
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--augment", action="store_true", help="augmented, as the usual victims of pictures are")
     asked = parser.parse_args()
     torch.set_num_threads(choose_threads({"large"}))
-    bench = Bench(asked.model, asked.batch)
-    bench.whole(0)
-    bench.bare()
-    times = [
-        (timed(partial(bench.whole, step)), timed(bench.bare), timed(partial(bench.data, step)))
-        for step in range(asked.steps)
-    ]
-    full, core, path = (statistics.median(column) for column in zip(*times, strict=True))
-    threads = torch.get_num_threads()
-    print(f"{asked.model}, batch {asked.batch}, {bench.precision}, {threads} threads, medians of {asked.steps} steps")
-    print(f"whole step               {full * 1000:8.1f} ms   {asked.batch / full:7.0f} images/s")
-    print(f"forward, backward, step  {core * 1000:8.1f} ms   {asked.batch / core:7.0f} images/s")
-    print(
-        f"data path alone          {path * 1000:8.1f} ms   {path / full:7.1%} of the whole step (target: 5 % at most)"
-    )
+    config = TrainConfig(epochs=1, batch_size=asked.batch, optimizer="adamw", lr=1e-5, augment=asked.augment)
+    settings = dict(pair.split("=", 1) for pair in asked.set)
+    bench = Bench(asked.dataset, asked.model, settings, config, 100 * asked.batch)
+    parts = [bench.part(Draws(n), asked.steps) for n in range(asked.rounds + 1)]
+    times = [(bench.whole(part), bench.bare(part)) for part in parts][1:]
+    whole, bare = (statistics.median(column) for column in zip(*times, strict=True))
+    ratio = statistics.median(b / w for w, b in times)
+    count, threads = asked.steps * asked.batch, torch.get_num_threads()
+    print(f"{asked.model} on {asked.dataset}, batch {asked.batch}, {bench.precision}, {threads} threads")
+    print(f"training loop            {count / whole:9.0f} samples/s")
+    print(f"forward, backward, step  {count / bare:9.0f} samples/s; the loop keeps {ratio:.1%}")
+    if bench.data.x.lengths() is not None:
+        order = Draws(0).permutation(len(bench.data.y))
+        ours = padding(bench.subject, bench.data, batches_of(bench.data, asked.batch, Draws(0)))
+        plain = padding(bench.subject, bench.data, list(order.split(asked.batch)))
+        print(f"padding                  {ours:9.1%} of a batch (plain random order: {plain:.1%})")
 
 
 if __name__ == "__main__":

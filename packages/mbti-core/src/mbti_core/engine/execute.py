@@ -23,6 +23,7 @@ from mbti_core.data.artifacts import (
     save_tensors,
 )
 from mbti_core.data.split import Split
+from mbti_core.engine.allocator import keep_freed_memory
 from mbti_core.engine.config import OPTIONS, TrainConfig, settings_class
 from mbti_core.engine.graph import Json, Node
 from mbti_core.engine.numerics import numerics
@@ -55,6 +56,7 @@ def execute(
         progress: Hears of epochs, where the stage has them.
         plugins: Where components are found; by default the registry of this process.
     """
+    keep_freed_memory()
     if torch.get_num_threads() != node.threads:
         torch.set_num_threads(node.threads)
     heard = progress or (lambda done, total, loss: None)

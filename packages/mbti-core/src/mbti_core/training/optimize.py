@@ -27,9 +27,10 @@ def make_optimizer(
     parameters = [p for p in model.parameters() if p.requires_grad]
     if kind == "sgd":
         return torch.optim.SGD(parameters, lr, momentum, weight_decay=weight_decay, foreach=True)
+    # One pass over a parameter in place of ten: with a vocabulary's embedding the others took half of each step.
     if kind == "adam":
-        return torch.optim.Adam(parameters, lr, weight_decay=weight_decay)
-    return torch.optim.AdamW(parameters, lr, weight_decay=weight_decay)
+        return torch.optim.Adam(parameters, lr, weight_decay=weight_decay, fused=True)
+    return torch.optim.AdamW(parameters, lr, weight_decay=weight_decay, fused=True)
 
 
 def lr_at(schedule: str, step: int, total: int, warmup: float) -> float:
