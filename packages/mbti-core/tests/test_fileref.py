@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mbti_core.data.fileref import Digests
+from mbti_core.contracts.settings import Settings
+from mbti_core.data.fileref import Digests, FileRef
 from mbti_core.errors import DataUnavailableError
 
 
@@ -75,3 +76,17 @@ def test_what_may_not_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "chmod" in caught.value.hint
     with pytest.raises(DataUnavailableError, match=r"There is no file or folder '.*nothing'"):
         Digests().of([folder / "nothing"])
+
+
+def test_a_path_may_name_a_variable_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Chosen(Settings):
+        path: FileRef
+
+    monkeypatch.setenv("DATA", "/data")
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert [Chosen(path=p).path for p in ("$DATA/a", "${DATA}/b", "~/c", "$NOWHERE/d")] == [
+        "/data/a",
+        "/data/b",
+        "/home/somebody/c",
+        "$NOWHERE/d",
+    ]

@@ -16,7 +16,10 @@ from mbti_core.errors import DataUnavailableError
 
 
 class FileRef(str):
-    """A path in a settings class. ``Path(ref)`` opens it; a key holds the sha256 of what is there."""
+    """A path in a settings class. ``Path(ref)`` opens it; a key holds the sha256 of what is there.
+
+    ``~`` and variables of the environment stand for what they are: ``$MBTI_DATA/sst2-scpn``.
+    """
 
     __slots__ = ()
 
@@ -25,7 +28,11 @@ class FileRef(str):
         """Validate as a string; dump as the path, or as its digest where the context brings a ``digest`` function."""
         del source, handler
         dump = core_schema.plain_serializer_function_ser_schema(_dump, info_arg=True)
-        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema(), serialization=dump)
+        return core_schema.no_info_after_validator_function(_expanded, core_schema.str_schema(), serialization=dump)
+
+
+def _expanded(value: str) -> FileRef:
+    return FileRef(os.path.expandvars(os.path.expanduser(value)))
 
 
 def _dump(value: object, info: SerializationInfo) -> str:
