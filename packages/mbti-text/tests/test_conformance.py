@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from mbti_core.testing import conformance
@@ -22,4 +23,6 @@ _XFAIL = {
     "text/trojanlm_rule-asr_on_toy": "thirty sentences want more rows than the checks have",
 }
 
-test_conformance = conformance("text", settings=_FOLDER | _QUICK, xfail=_XFAIL)
+test_conformance = conformance(
+    "text", settings=_FOLDER | _QUICK, xfail=_XFAIL, golden=Path(__file__).with_name("golden.json")
+)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from mbti_core.plugins.manager import Registry
 
@@ -17,3 +21,22 @@ def test_the_modality_is_found_through_the_entry_point() -> None:
 def test_the_table_of_contents_imports_no_torch() -> None:
     code = "import sys, mbti_text.plugin; sys.exit('torch' in sys.modules or 'pyarrow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+_RUN = """
+import sys
+import mbti_core
+from mbti_core.engine.built_in import built_in_specs
+from mbti_core.plugins.manager import registry
+(spec,) = (s["spec"] for s in built_in_specs(registry()) if s["name"] == "reviews")
+rows = mbti_core.run(spec, store=sys.argv[1], report=False).rows
+assert [row["defense"] for row in rows] == ["none", "ft", "strip", "ac"]
+assert rows[0]["asr"] > 0.95 and rows[0]["clean_accuracy"] > 0.95, rows[0]
+assert not {"torchvision", "torchaudio"} & set(sys.modules)
+"""
+
+
+@pytest.mark.timeout(300)
+def test_the_built_in_experiment_runs_offline_and_without_libraries_of_others(tmp_path: Path) -> None:
+    env = {key: value for key, value in os.environ.items() if key != "MBTI_DATA"}
+    assert subprocess.run([sys.executable, "-c", _RUN, str(tmp_path)], check=False, env=env).returncode == 0

@@ -36,6 +36,35 @@ def mbti_modalities() -> Iterable[Modality[Any]]:
     return [TextModality()]
 
 
+@hookimpl
+def mbti_specs() -> Iterable[Mapping[str, Any]]:
+    """Return the experiment that runs without data, network or accelerator."""
+    return [
+        {
+            "name": "reviews",
+            "priority": 20,
+            "summary": "BadNets on embedded reviews, then three defenses",
+            "spec": {
+                "schema": 1,
+                "name": "reviews",
+                "modality": "text",
+                "dataset": {"name": "reviews"},
+                "attack": {"name": "badnets", "ratio": 0.1, "target": 0, "words": ["cf"]},
+                "model": {"name": "cnn", "vocabulary": 1000},
+                "train": {
+                    "epochs": 10,
+                    "batch_size": 32,
+                    "optimizer": "adam",
+                    "lr": 0.002,
+                    "weight_decay": 0.0,
+                    "augment": False,
+                },
+                "defenses": [{"name": "ft"}, {"name": "strip"}, {"name": "ac"}],
+            },
+        }
+    ]
+
+
 # Adapters of samples: another modality gets None before any code of ours is imported.
 
 

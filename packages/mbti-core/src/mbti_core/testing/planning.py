@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from mbti_core.errors import MissingPluginError, near_names
+from mbti_core.errors import MbtiError, MissingPluginError, near_names
 from mbti_core.plugins.manager import PluginStatus, Registered, Registry
 from mbti_core.testing import toy_plugin
 from mbti_core.testing.bench import Bench, NotApplicableError
@@ -80,12 +80,15 @@ def plan_checks(
 
 
 def write_golden(plugin: str, file: Path, registry: Registry | None = None) -> int:
-    """Record what a plugin's components give now, apart from those that need files; return how many records it is."""
+    """Record what a plugin's components give now; return how many records it is.
+
+    Left out are those that need files, or settings that nobody gave.
+    """
     registry = registry or _installed()
     records = {}
     for case in _Suite(registry, _status(registry, plugin), file).cases():
         if recorded.applies(case):
-            with suppress(NotApplicableError):
+            with suppress(NotApplicableError, MbtiError):
                 records[recorded.name_of(case)] = recorded.record(case)
     file.write_text(json.dumps(records, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return len(records)
