@@ -73,5 +73,8 @@ def _augmenter(name: Augmenter, level: float) -> Any:
     if name == "keyboard":
         return char.KeyboardAug(aug_word_p=level)
     if name == "spelling":
-        return word.SpellingAug(aug_p=level)
+        spelling = word.SpellingAug(aug_p=level)
+        for found in spelling.model.dict.values():
+            found.sort()  # it comes out of sets, whose order differs from process to process
+        return spelling
     return char.RandomCharAug(action=name, aug_word_p=level)
