@@ -83,6 +83,13 @@ def test_gc_removes_what_no_result_stands_on(mbti: Call, store: Store) -> None:
     assert [ref.stage for ref in store.artifacts()] == ["evaluate", "prepare"]
 
 
+def test_what_a_dry_run_leaves_is_an_empty_store(mbti: Call) -> None:
+    Path("home").mkdir()
+    Path("home/digests.json").write_text("{}", encoding="utf-8")
+    for words in (("store", "ls"), ("results",)):
+        assert mbti(*words, "--store", "home").code == 0
+
+
 def test_a_folder_that_is_no_store_is_left_alone(mbti: Call) -> None:
     Path("home/train/ab/.part-mine").mkdir(parents=True)
     for words in (("store", "gc"), ("store", "ls"), ("results",)):

@@ -10,7 +10,7 @@ import typer
 from mbti_core.api import default_store
 from mbti_core.cli.completion import SPEC, complete_modality
 from mbti_core.contracts.component import KINDS
-from mbti_core.engine.store import Store
+from mbti_core.engine.store import DIGESTS, Store
 from mbti_core.errors import ConfigError, near_names
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -42,7 +42,8 @@ def open_store(given: Path | None) -> Store:
         ArtifactError: If a newer version wrote it.
     """
     store = Store(given or default_store())
-    if store.root.exists() and not (store.root / "store.json").is_file() and any(store.root.iterdir()):
+    names = {path.name for path in store.root.iterdir()} if store.root.exists() else set()
+    if "store.json" not in names and names - {DIGESTS}:  # a dry run leaves digests alone
         raise ConfigError(f"{store.root} is no store: it holds no store.json.", "Name the store's folder with --store.")
     return store
 

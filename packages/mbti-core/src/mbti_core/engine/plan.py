@@ -15,6 +15,7 @@ from mbti_core.engine.keys import key_of, keyed
 from mbti_core.engine.numerics import choose_device, choose_precision, choose_threads
 from mbti_core.engine.problems import SpecError
 from mbti_core.engine.resolve import target_problems
+from mbti_core.engine.store import DIGESTS
 from mbti_core.plugins.manager import Registry
 from mbti_core.stages import VERSIONS
 from mbti_core.stages.fit import fits
@@ -54,7 +55,7 @@ def make_plan(experiments: Sequence[Experiment], registry: Registry, options: Ru
         ConfigError: If the device does not exist, or the attack's target is no class of the data set.
     """
     plan = Plan(choose_device(options.device))
-    digests = Digests(options.store / "digests.json")
+    digests = Digests(options.store / DIGESTS)
     for experiment in experiments:
         before = len(plan.nodes)
         _Planner(plan, registry, options, digests, experiment).plan_all()

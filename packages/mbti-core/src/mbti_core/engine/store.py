@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 CHECKPOINT = "checkpoint-"
+DIGESTS = "digests.json"
+"""What is remembered of files that settings name; it may be deleted."""
 _MANIFEST = "manifest.json"
 
 
