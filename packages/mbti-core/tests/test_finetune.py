@@ -11,12 +11,10 @@ from mbti_core.contracts.defense import LabelledSet
 from mbti_core.contracts.model import ModelInfo, Recipe
 from mbti_core.data.dense import HeldTensor
 from mbti_core.data.rng import Draws, scoped_globals
-from mbti_core.engine.config import TrainConfig
 from mbti_core.plugins.hookspecs import hookimpl
 from mbti_core.plugins.manager import Registry
 from mbti_core.testing import toy, toy_plugin
 from mbti_core.training.finetune import finetune
-from mbti_core.training.loop import Fit, fit_model
 from mbti_core.training.subject import Subject
 
 INFO = ModelInfo("toy/mlp", "toy", toy.SPEC, 4)
@@ -74,22 +72,6 @@ def test_the_rate_falls_over_all_epochs(data, linear):
     sizes = [float((after - before).norm()) for before, after in pairwise(seen)]
     assert len(sizes) == 4
     assert sizes[-1] < 0.3 * sizes[0]
-
-
-def test_the_average_is_that_of_the_last_steps_and_of_their_buffers(data):
-    with scoped_globals(0):
-        model = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(144), nn.Linear(144, 4))
-    config = TrainConfig(epochs=4, batch_size=50, lr=0.3, momentum=0.0, augment=False)
-    seen: list[dict[str, Tensor]] = []
-
-    def note(done: int, total: int, loss: float) -> None:
-        seen.append({name: t.detach().clone() for name, t in model.state_dict().items()})
-
-    fit_model(Fit(subject_around(model), data, config.model_copy(update={"average": 0.5}), 0, progress=note))
-    for name in ("1.running_mean", "1.weight", "2.weight", "2.bias"):
-        wanted = (seen[2][name] + seen[3][name]) / 2
-        assert torch.allclose(model.state_dict()[name], wanted, atol=1e-6)
-        assert not torch.allclose(seen[2][name], seen[3][name], atol=1e-6)
 
 
 def test_augmentation_is_keyed_by_epoch_and_row_and_may_be_left_out(data, linear):

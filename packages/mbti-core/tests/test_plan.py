@@ -142,7 +142,7 @@ def test_every_setting_of_a_stage_is_keyed(registry: Registry, tmp_path: Path) -
         "compile": True,
     }
     numbers = {"epochs": 3, "batch_size": 64, "lr": 0.5, "momentum": 0.5, "weight_decay": 0.1, "warmup": 0.1}
-    numbers |= {"label_smoothing": 0.1, "average": 0.5}
+    numbers["label_smoothing"] = 0.1
     values["then"] = {"epochs": 1, "lr": 0.01}
     for name, value in {**values, **numbers}.items():
         changed["train", name] = {"train": {"epochs": 2, name: value}}

@@ -100,10 +100,10 @@ def test_a_seeded_run_gives_the_same_weights_twice(registry: Registry, tmp_path:
     assert weights(tmp_path / "a") == weights(tmp_path / "b")
 
 
-@pytest.mark.parametrize("average", [None, 0.7])
-def test_a_killed_training_goes_on_bit_for_bit(registry: Registry, tmp_path: Path, average: float | None) -> None:
-    grid = {"train.average": [average]}
-    go(registry, tmp_path / "whole", defenses=[], grid=grid)
+def test_a_killed_training_goes_on_bit_for_bit(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(registry, tmp_path / "whole", defenses=[])
 
     class Killed(Listener):
         def epoch(self, node: Node, done: int, total: int) -> None:
@@ -114,8 +114,8 @@ def test_a_killed_training_goes_on_bit_for_bit(registry: Registry, tmp_path: Pat
     heard = Killed()
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            go(registry, tmp_path / "cut", heard, defenses=[], grid=grid)
-    go(registry, tmp_path / "cut", heard, defenses=[], grid=grid)
+            go(registry, tmp_path / "cut", heard, defenses=[])
+    go(registry, tmp_path / "cut", heard, defenses=[])
     assert heard.epochs == 8, "every epoch ran once"
     names = [p.relative_to(tmp_path / "whole") for p in (tmp_path / "whole").glob("train/*/*/weights.safetensors")]
     assert len(names) == 2

@@ -64,11 +64,7 @@ class ThenConfig(Settings):
 
 
 class TrainConfig(Settings):
-    """How the victim is trained, and its benign twin in the same way.
-
-    ``augment`` is a strength, true the usual one; ``average`` is the share of the steps, at the end, over which weights
-    are averaged.
-    """
+    """How the victim is trained, and its benign twin in the same way; ``augment`` is a strength, true the usual one."""
 
     epochs: Count = 10
     batch_size: Count = 128
@@ -81,7 +77,6 @@ class TrainConfig(Settings):
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     augment: bool | Share = True
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    average: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     compile: bool = False
     then: ThenConfig | None = None
 

@@ -198,7 +198,7 @@ class _Planner:
         if e.model.options.weights:
             payload["weights"] = self.digests.of([Path(e.model.options.weights)])
         else:
-            config = e.train.model_dump(mode="json", exclude={"precision", "then"}, exclude_none=True)
+            config = e.train.model_dump(mode="json", exclude={"precision", "then"})
             payload |= {"config": config, "train_seed": e.seeds.train}
         return payload, {**self.settings(model=e.model), "weights": e.model.options.weights}
 

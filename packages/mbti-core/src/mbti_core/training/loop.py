@@ -126,7 +126,6 @@ def fit_model(job: Fit) -> dict[str, list[float]]:
         if job.folder and epoch + 1 < config.epochs:
             save_checkpoint(job.folder, epoch + 1, pace.modules, pace.optimizers, history)
         job.progress(epoch + 1, config.epochs, loss)
-    pace.finish()
     model.eval()
     return history
 

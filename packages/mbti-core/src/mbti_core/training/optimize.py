@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from mbti_core.contracts.model import Recipe
 from mbti_core.engine.config import TrainConfig
@@ -52,10 +51,6 @@ def lr_at(schedule: str, step: int, total: int, warmup: float) -> float:
     return 1.0 - done if schedule == "linear" else 1.0
 
 
-def _mean(averaged: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
-    return averaged + (new - averaged) / (count + 1)
-
-
 class _Paced(NamedTuple):
     optimizer: torch.optim.Optimizer
     recipe: Recipe | TrainConfig
@@ -71,20 +66,17 @@ class Pace:
         recipe: How that is trained; None as the victim. Its epochs and batch size are the victim's.
 
     Attributes:
-        modules: What changes in training, by name: ``model``, what is ``beside`` it, and the ``average``, if any.
+        modules: What is trained, by name.
     """
 
     def __init__(self, model: nn.Module, config: TrainConfig, beside: nn.Module | None, recipe: Recipe | None) -> None:
         self.modules = {"model": model} | ({"beside": beside} if beside is not None else {})
-        self._average, self._model, self._averages = config.average, model, False
         recipes = {"model": config, "beside": recipe or config}
         self._paced = [
             _Paced(make_optimizer(module, r.optimizer, r.lr, r.momentum, r.weight_decay), r)
             for name, module in self.modules.items()
             for r in (recipes[name],)
         ]
-        if self._average:
-            self.modules["average"] = AveragedModel(model, avg_fn=_mean, use_buffers=True)
 
     @property
     def optimizers(self) -> list[torch.optim.Optimizer]:
@@ -92,8 +84,7 @@ class Pace:
         return [paced.optimizer for paced in self._paced]
 
     def at(self, step: int, total: int) -> None:
-        """Set the learning rates of a step, and whether its weights count."""
-        self._averages = self._average is not None and step >= (1 - self._average) * total - 1e-6
+        """Set the learning rates of a step."""
         for optimizer, recipe in self._paced:
             lr = recipe.lr * lr_at(recipe.schedule, step, total, recipe.warmup)
             for group in optimizer.param_groups:
@@ -106,15 +97,3 @@ class Pace:
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         for optimizer, _ in self._paced:
             optimizer.step()
-        if self._averages:
-            self._averaged().update_parameters(self._model)
-
-    def finish(self) -> None:
-        """Give the model the average of its weights, and of its buffers, if it is asked for."""
-        if self._average:
-            self._model.load_state_dict(self._averaged().module.state_dict())
-
-    def _averaged(self) -> AveragedModel:
-        average = self.modules["average"]
-        assert isinstance(average, AveragedModel)
-        return average
