@@ -105,6 +105,7 @@ def trial(folder: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     assert hits, "no kill came in time"
 
 
+@pytest.mark.timeout(300)
 def test_killed_runs_finish_with_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trial(tmp_path, monkeypatch, 1)
 
