@@ -29,8 +29,7 @@ import mbti_core
 from mbti_core.engine.built_in import built_in_specs
 from mbti_core.plugins.manager import registry
 (spec,) = (s["spec"] for s in built_in_specs(registry()) if s["name"] == "reviews")
-rows = mbti_core.run(spec, store=sys.argv[1], report=False).rows
-assert [row["defense"] for row in rows] == ["none", "ft", "strip", "ac"]
+rows = mbti_core.run({**spec, "defenses": []}, store=sys.argv[1], report=False).rows  # they are another package's
 assert rows[0]["asr"] > 0.95 and rows[0]["clean_accuracy"] > 0.95, rows[0]
 assert not {"torchvision", "torchaudio"} & set(sys.modules)
 """
