@@ -13,7 +13,7 @@ import torch
 from PIL import Image as Picture
 
 from mbti_core.errors import DataFormatError
-from mbti_image.datasets.decode import decode, gather, resize
+from mbti_image.datasets.decode import decode, decode_all, gather, resize
 
 Array = np.ndarray[Any, np.dtype[Any]]
 PIXELS: Array = np.random.default_rng(0).integers(0, 256, (12, 9, 3), dtype=np.uint8)
@@ -180,18 +180,52 @@ def threads(request: pytest.FixtureRequest) -> Any:
 def test_threads_change_nothing(threads: Any) -> None:
     for count in (1, 2, 3):
         threads(count)
-        got = gather(7, lambda i: torch.full((3, 2, 2), i, dtype=torch.uint8), (3, 2, 2))
+        got = gather(7, lambda at: [torch.full((3, 2, 2), i, dtype=torch.uint8) for i in at], (3, 2, 2))
         assert got[:, 0, 0, 0].tolist() == list(range(7))
-        assert gather(0, lambda i: torch.zeros(3, 2, 2), (3, 2, 2)).shape == (0, 3, 2, 2)
+        assert gather(0, lambda at: [], (3, 2, 2)).shape == (0, 3, 2, 2)
 
 
 def test_the_first_damaged_picture_is_named_whatever_the_threads(threads: Any) -> None:
-    def picture(i: int) -> torch.Tensor:
-        if i in (2, 5):
-            raise DataFormatError(f"picture {i}")
-        return torch.zeros(3, 2, 2, dtype=torch.uint8)
+    def pictures(at: range) -> list[torch.Tensor]:
+        for i in (2, 5):
+            if i in at:
+                raise DataFormatError(f"picture {i}")
+        return [torch.zeros(3, 2, 2, dtype=torch.uint8) for _ in at]
 
     for count in (1, 2, 3):
         threads(count)
         with pytest.raises(DataFormatError, match="picture 2"):
-            gather(8, picture, (3, 2, 2))
+            gather(8, pictures, (3, 2, 2))
+
+
+def test_many_threads_of_many_pictures_keep_their_places(threads: Any) -> None:
+    threads(2)
+    got = gather(301, lambda at: [torch.full((3, 1, 1), i % 256, dtype=torch.uint8) for i in at], (3, 1, 1))
+    assert got[:, 0, 0, 0].tolist() == [i % 256 for i in range(301)]
+
+
+@pytest.mark.parametrize("forms", [["JPEG"] * 4, ["JPEG", "PNG", "JPEG", "BMP"]])
+def test_together_they_are_what_each_is_alone(forms: list[str]) -> None:
+    pixels = np.random.default_rng(5).integers(0, 256, (4, 9, 7, 3), dtype=np.uint8)
+    turned = [Picture.fromarray(p).convert(mode) for p, mode in zip(pixels, ["RGB", "L", "RGB", "RGB"], strict=True)]
+    contents = [encoded(picture, form) for picture, form in zip(turned, forms, strict=True)]
+    together = decode_all(contents, str)
+    for content, picture in zip(contents, together, strict=True):
+        assert torch.equal(picture.expand(3, -1, -1), decode(content, "x"))
+
+
+def test_of_many_the_damaged_one_is_named() -> None:
+    whole = encoded(Picture.new("RGB", (8, 8)), "JPEG")
+    for damaged in (b"", whole[:40], b"\xff\xd8\xffno"):
+        with pytest.raises(DataFormatError, match="row 2 does not hold a picture"):
+            decode_all([whole, whole, damaged, whole], lambda i: f"row {i}")
+
+
+def test_a_turned_photograph_stands_upright_among_others() -> None:
+    picture = Picture.fromarray(np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3))
+    exif = Picture.Exif()
+    exif[0x0112] = 6
+    turned = encoded(picture, "JPEG", exif=exif.tobytes())
+    (got, _) = decode_all([turned, turned], str)
+    assert got.shape == (3, 4, 6)
+    assert torch.equal(got, decode(turned, "x"))

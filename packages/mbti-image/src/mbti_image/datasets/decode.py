@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from mbti_core.errors import DataFormatError
 from mbti_image.sample import Image
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+_TOGETHER = 64  # pictures that one thread decodes before it copies them: they stay in the processor's cache
 _BROKEN = (RuntimeError, ValueError, OSError, SyntaxError, struct.error, Picture.DecompressionBombError)
 
 
@@ -46,6 +48,22 @@ def decode(encoded: bytes, where: str) -> Tensor:
         ) from error
 
 
+def decode_all(encoded: Sequence[bytes], where: Callable[[int], str]) -> list[Tensor]:
+    """Return pictures as ``decode`` does; where all are JPEG, in a third of the time.
+
+    Args:
+        encoded: Content of the files.
+        where: What a message calls the one at a place.
+
+    Raises:
+        DataFormatError: If one cannot be decoded; names the first.
+    """
+    if all(content.startswith(_JPEG) for content in encoded):
+        with suppress(RuntimeError):  # one of them is damaged: below it gets its name
+            return _jpegs(encoded)
+    return [decode(content, where(i)) for i, content in enumerate(encoded)]
+
+
 def resize(picture: Tensor, side: int) -> Tensor:
     """Return (3, side, side) from uint8 (3, H, W): bilinear with antialiasing, stretched where it is no square.
 
@@ -56,25 +74,27 @@ def resize(picture: Tensor, side: int) -> Tensor:
     return functional.interpolate(picture[None], (side, side), mode="bilinear", antialias=True)[0]
 
 
-def gather(count: int, picture: Callable[[int], Tensor], shape: tuple[int, int, int]) -> Image:
-    """Return uint8 (count, 3, H, W): ``picture(i)`` at place i, made by as many threads as torch computes with.
+def gather(count: int, pictures: Callable[[range], Sequence[Tensor]], shape: tuple[int, int, int]) -> Image:
+    """Return uint8 (count, 3, H, W): what ``pictures`` gives for a few places at a time, in as many threads as torch's.
 
     Raises:
-        MbtiError: What ``picture`` raises, for the lowest place where it does.
+        MbtiError: What ``pictures`` raises, for the lowest places where it does.
     """
-    pictures = torch.empty(count, *shape, dtype=torch.uint8)
+    gathered = torch.empty(count, *shape, dtype=torch.uint8)
     workers = max(1, min(torch.get_num_threads(), count))
 
     def fill(number: int) -> None:
-        for i in range(number * count // workers, (number + 1) * count // workers):
-            pictures[i] = picture(i)
+        first, end = number * count // workers, (number + 1) * count // workers
+        for start in range(first, end, _TOGETHER):
+            places = range(start, min(start + _TOGETHER, end))
+            torch.stack(list(pictures(places)), out=gathered[start : places.stop])
 
     if workers == 1:
         fill(0)
     else:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(fill, range(workers)))
-    return pictures
+    return gathered
 
 
 def _for_torchvision(encoded: bytes) -> bool:
@@ -85,6 +105,15 @@ def _for_torchvision(encoded: bytes) -> bool:
         return False
     depth, color = encoded[24], encoded[25]  # of the header, which comes first
     return depth >= 8 and color != 3 and b"tRNS" not in encoded[: encoded.find(b"IDAT")]
+
+
+def _jpegs(encoded: Sequence[bytes]) -> list[Tensor]:
+    from torchvision.io import ImageReadMode, decode_jpeg  # noqa: PLC0415 - seconds; prepared data needs none
+
+    joined = torch.frombuffer(bytearray(b"".join(encoded)), dtype=torch.uint8)
+    parts = list(torch.split(joined, [len(content) for content in encoded]))
+    pictures: list[Tensor] = decode_jpeg(parts, ImageReadMode.RGB, apply_exif_orientation=True)
+    return pictures
 
 
 def _by_torchvision(encoded: bytes) -> Tensor:

@@ -41,7 +41,7 @@ class Labelled:
 
         def read(rows: _Array) -> Image:
             at = rows.tolist()
-            return gather(len(at), lambda i: _picture(self.files[at[i]], side), (3, side, side))
+            return gather(len(at), lambda places: [_picture(self.files[at[i]], side) for i in places], (3, side, side))
 
         return Records(np.array(self.labels, dtype=np.int64), read)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mbti_core.data.reading import reading
 from mbti_core.errors import DataFormatError
-from mbti_image.datasets.decode import decode, gather
+from mbti_image.datasets.decode import decode_all, gather
 from mbti_image.sample import Image
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -56,25 +56,29 @@ class ParquetImages:
             DataFormatError: If a picture cannot be decoded or has another size; names the file and the row.
         """
         held = [self._encoded(row) for row in rows.tolist()]  # in order: a file is read forward
-        return gather(len(held), lambda i: self._picture(*held[i]), self._shape)
+        return gather(len(held), lambda places: self._pictures([held[i] for i in places]), self._shape)
 
-    def _encoded(self, row: int) -> tuple[bytes | None, str]:
-        """Return an encoded picture, and what a message calls it."""
+    def _encoded(self, row: int) -> tuple[bytes, Path, int]:
+        """Return an encoded picture, its file and its row there."""
         group = bisect_right(self._starts, row) - 1
         file, number, first = self._groups[group]
         if self._open is None or self._open[0] != group:
             self._open = (group, _Encoded(file, number))
         within = row - self._starts[group]
-        return self._open[1].at(within), f"{file}: row {first + within}"
+        return self._open[1].at(within), file, first + within
 
-    def _picture(self, encoded: bytes | None, where: str) -> Tensor:
-        picture = decode(encoded or b"", where)
-        if tuple(picture.shape) != self._shape:
-            expected, found = (f"{s[2]} x {s[1]} pixels" for s in (self._shape, picture.shape))
-            raise DataFormatError(
-                f"{where}: expected a picture of {expected}, found {found}.", "Copy or download the file again."
-            )
-        return picture
+    def _pictures(self, held: Sequence[tuple[bytes, Path, int]]) -> list[Tensor]:
+        def where(i: int) -> str:
+            return f"{held[i][1]}: row {held[i][2]}"
+
+        pictures = decode_all([encoded for encoded, _, _ in held], where)
+        for i, picture in enumerate(pictures):
+            if tuple(picture.shape) != self._shape:
+                expected, found = (f"{s[2]} x {s[1]} pixels" for s in (self._shape, picture.shape))
+                raise DataFormatError(
+                    f"{where(i)}: expected a picture of {expected}, found {found}.", "Copy or download the file again."
+                )
+        return pictures
 
 
 class _Encoded:
@@ -88,21 +92,21 @@ class _Encoded:
         import pyarrow.parquet as pq  # noqa: PLC0415 - a run whose data is prepared does without
 
         self._first: int = 0
-        self._column: Any = ()
+        self._held: list[bytes | None] = []
         with _parquet(self._file):
             opened = pq.ParquetFile(self._file)
             self._batches = opened.iter_batches(_ENCODED, row_groups=[self._group], columns=["img.bytes"])
 
-    def at(self, row: int) -> bytes | None:
-        """Return the encoded picture at a row of the group."""
+    def at(self, row: int) -> bytes:
+        """Return the encoded picture at a row of the group; nothing where the file holds nothing."""
         if row < self._first:
             self._rewind()
-        while row >= self._first + len(self._column):
-            self._first += len(self._column)
+        while row >= self._first + len(self._held):
+            self._first += len(self._held)
             with _parquet(self._file):
-                (self._column,) = next(self._batches).column("img").flatten()
-        encoded: bytes | None = self._column[row - self._first].as_py()
-        return encoded
+                (column,) = next(self._batches).column("img").flatten()
+                self._held = column.to_pylist()
+        return self._held[row - self._first] or b""
 
 
 def _parquet(file: Path) -> AbstractContextManager[None]:
