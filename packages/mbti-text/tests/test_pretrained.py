@@ -195,17 +195,28 @@ def test_a_tokenizer_that_does_not_fit(bert: Path, folders: dict[str, Path]) -> 
         load("bert", bert)
 
 
-def test_a_hub_name_offline_says_what_to_download(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("online", [False, True])
+def test_a_hub_name_that_cannot_be_had_says_what_to_download(online: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import HfApi
     from transformers import AutoModelForSequenceClassification
 
-    def refuse(*args: Any, **kwargs: Any) -> Any:
+    asked = []
+
+    def answer(self: Any, name: str, **kwargs: Any) -> None:
+        if not online:
+            raise ConnectionError("Name or service not known")
+
+    def refuse(*args: Any, local_files_only: bool, **kwargs: Any) -> Any:
+        asked.append(local_files_only)
         raise OSError("We couldn't connect to the hub")
 
+    monkeypatch.setattr(HfApi, "model_info", answer)
     monkeypatch.setattr(AutoModelForSequenceClassification, "from_pretrained", refuse)
     with pytest.raises(
         DataUnavailableError, match=r"not in the hub's cache.*\n.*hf download google-bert/bert-base-uncased"
     ):
         pretrained.bert(INFO)
+    assert asked == [not online]
 
 
 def test_words_that_the_tokenizer_knows(folders: dict[str, Path]) -> None:

@@ -14,6 +14,7 @@ from torch import float32
 from mbti_core.errors import DataFormatError, DataUnavailableError
 
 _ERRORS = 40  # the level of Python's logging
+_WAIT = 10.0  # seconds
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
 
 
@@ -40,7 +41,7 @@ def load_saved(source: str, auto_class: str, setting: str, *, local: bool = True
 def _load(source: str, auto_class: str, setting: str, *, local: bool, **more: Any) -> tuple[Any, Any]:
     import transformers  # noqa: PLC0415 - seconds; finished runs don't need it
 
-    given: dict[str, Any] = {"trust_remote_code": False, "local_files_only": local}
+    given: dict[str, Any] = {"trust_remote_code": False, "local_files_only": local or not _answers(source)}
     try:
         net = getattr(transformers, auto_class).from_pretrained(source, dtype=float32, **given, **more)
         return net, transformers.AutoTokenizer.from_pretrained(source, **given)
@@ -60,6 +61,17 @@ def _load(source: str, auto_class: str, setting: str, *, local: bool, **more: An
             f"The model {source!r} is not in the hub's cache on this machine, and could not be fetched.",
             f"Where there is a network run 'hf download {source} --local-dir DIR', and set {setting} to DIR.",
         ) from error
+
+
+def _answers(name: str) -> bool:
+    """Tell whether the hub answers and has the model; asking once spares the library's five attempts, of 25 seconds."""
+    from huggingface_hub import HfApi  # noqa: PLC0415 - seconds; a folder needs no network
+
+    try:
+        HfApi().model_info(name, timeout=_WAIT)
+    except Exception:  # each release of the library raises the errors of another network library
+        return False
+    return True
 
 
 def _check_folder(folder: Path, setting: str) -> None:
