@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from mbti_audio.modality import AudioModality
 from mbti_audio.waves import Waves
@@ -37,7 +36,7 @@ def waves(pcm: list[np.ndarray]) -> Waves:
     wave = np.zeros((len(pcm), longest), dtype=np.float32)
     for row, p in enumerate(pcm):
         wave[row, : len(p)] = p.astype(np.float64) / 32768
-    return Waves(torch.from_numpy(wave), torch.tensor([len(p) for p in pcm], dtype=torch.int64))
+    return Waves(torch.from_numpy(wave), torch.tensor([len(p) for p in pcm], dtype=torch.int64), 16000)
 
 
 def stored(folder: Path, pcm: list[np.ndarray], batch: int = 3) -> Column[Waves]:
@@ -46,7 +45,7 @@ def stored(folder: Path, pcm: list[np.ndarray], batch: int = 3) -> Column[Waves]
 
 
 def same(a: Waves, b: Waves) -> bool:
-    return torch.equal(a.wave, b.wave) and torch.equal(a.lengths, b.lengths)
+    return torch.equal(a.wave, b.wave) and torch.equal(a.lengths, b.lengths) and a.rate == b.rate
 
 
 @pytest.mark.parametrize("batch", [1, 3, 100])
@@ -70,7 +69,7 @@ def test_the_file_is_a_plain_npy_of_the_samples(tmp_path: Path) -> None:
 
 
 def test_what_is_louder_than_full_scale_is_clipped() -> None:
-    loud = Waves(torch.tensor([[2.0, 1.0, -1.0, -3.0]]), torch.tensor([4]))
+    loud = Waves(torch.tensor([[2.0, 1.0, -1.0, -3.0]]), torch.tensor([4]), 16000)
     assert loud.to_pcm().tolist() == [32767, 32767, -32768, -32768]
 
 
@@ -88,9 +87,10 @@ def test_held_sounds_equal_stored_ones_and_never_depend_on_the_batch(tmp_path: P
     column = stored(tmp_path, sounds())
     held = MODALITY.hold(column, None, CPU)
     whole = MODALITY.to_input(held.take(torch.arange(7)), CPU)
-    assert torch.equal(whole, column.take(torch.arange(7)).wave)
-    one_by_one: list[Tensor] = [MODALITY.to_input(held.take(torch.tensor([row])), CPU) for row in range(7)]
-    assert torch.equal(torch.cat(one_by_one), whole)
+    assert same(whole, column.take(torch.arange(7)))
+    one_by_one = [MODALITY.to_input(held.take(torch.tensor([row])), CPU) for row in range(7)]
+    assert torch.equal(torch.cat([one.wave for one in one_by_one]), whole.wave)
+    assert (whole.rate, one_by_one[0].rate) == (16000, 16000)
 
 
 def test_join_pads_and_select_picks() -> None:
@@ -111,3 +111,9 @@ def test_changed_rows_are_laid_over_with_lengths_of_their_own(tmp_path: Path) ->
     taken = split.take(n)
     assert taken.lengths.tolist() == [400, 1, 0, 50, 37, 400, 999]
     assert taken.to_pcm().tolist() == np.concatenate([*pcm[:3], *changed, *pcm[4:]]).tolist()
+
+
+def test_other_samples_stay_in_range_and_behind_the_end_it_is_silent() -> None:
+    changed = waves(sounds()).with_wave(torch.full((7, 1600), 3.0))
+    assert changed.wave.sum(1).tolist() == [float(n) for n in LENGTHS]
+    assert float(changed.wave.max()) == 1.0

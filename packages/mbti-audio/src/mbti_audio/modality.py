@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ _PROBE = 16  # sounds that say how long one is
 
 
 class PcmColumn:
-    """Sounds of a memory-mapped int16 array, with the start of each."""
+    """Sounds of a memory-mapped int16 array, with the start of each, and their rate."""
 
     def __init__(self, folder: Path) -> None:
         self._start = np.load(folder / "start.npy", allow_pickle=False)
+        self._rate = int(np.load(folder / "rate.npy", allow_pickle=False))
         self._pcm = np.load(folder / "x.npy", mmap_mode="r" if self._start[-1] else None, allow_pickle=False)
 
     def __len__(self) -> int:
@@ -35,34 +37,34 @@ class PcmColumn:
         lengths = self._start[at + 1] - self._start[at]
         pieces = [self._pcm[s : s + n] for s, n in zip(self._start[at], lengths, strict=True)]
         flat = torch.from_numpy(np.concatenate([np.zeros(0, np.int16), *pieces]))
-        samples = torch.from_numpy(lengths)
-        return from_pcm(flat, samples.cumsum(0) - samples, samples, int(lengths.max(initial=0)))
+        starts = np.cumsum(lengths) - lengths
+        return from_pcm(flat, starts.tolist(), lengths.tolist(), int(lengths.max(initial=0)), self._rate)
 
 
-@dataclass(frozen=True)
 class HeldPcm:
     """Sounds on the device as int16, made into floats batch by batch.
 
     Every batch is padded to the longest sound of the whole column: what a model answers does not depend on the batch.
 
-    Attributes:
+    Args:
         flat: (total,) int16.
-        start: (N + 1,) int64.
-        longest: Samples of the longest sound.
+        lengths: Samples per sound.
+        rate: Samples per second.
     """
 
-    flat: Tensor
-    start: Tensor
-    longest: int
+    def __init__(self, flat: Tensor, lengths: Sequence[int], rate: int) -> None:
+        self._flat, self._lengths, self._rate = flat, list(lengths), rate
+        self._starts = [0, *accumulate(self._lengths)]
 
     def __len__(self) -> int:
         """Return the number of sounds."""
-        return len(self.start) - 1
+        return len(self._lengths)
 
     def take(self, rows: Tensor) -> Waves:
         """Return the sounds at positions ``rows`` (n,) on the device."""
-        at = rows.to(self.start.device)
-        return from_pcm(self.flat, self.start[at], self.start[at + 1] - self.start[at], self.longest)
+        at = rows.tolist()
+        starts, lengths = [self._starts[row] for row in at], [self._lengths[row] for row in at]
+        return from_pcm(self._flat, starts, lengths, max(self._lengths, default=0), self._rate)
 
     def lengths(self) -> Tensor | None:
         """Return None: every batch is padded to the same length."""
@@ -70,7 +72,7 @@ class HeldPcm:
 
 
 class AudioModality(Modality[Waves]):
-    """Sound: a sample is mono int16 PCM of any length; the rate is a fact of the data set.
+    """Sound: a sample is mono int16 PCM of any length; all sounds of a column have one rate, which each batch carries.
 
     Shape: (B, T) float32 in [-1, 1] as triggers and models see it.
     """
@@ -79,18 +81,19 @@ class AudioModality(Modality[Waves]):
     summary = "Mono sound as 16-bit PCM"
 
     def write(self, batches: Iterable[Waves], folder: Path, total: int) -> None:
-        """Write ``x.npy`` (all samples end to end) batch by batch, and ``start.npy``."""
-        start, at = np.zeros(total + 1, dtype=np.int64), 0
+        """Write ``x.npy`` (all samples end to end) batch by batch, ``start.npy`` and ``rate.npy``."""
+        start, at, rate = np.zeros(total + 1, dtype=np.int64), 0, 0
         with (folder / "x.npy").open("wb") as file:
             _write_header(file, 0)
             for batch in batches:
                 pcm = batch.to_pcm().cpu().numpy()
                 pcm.tofile(file)
                 start[at + 1 : at + 1 + len(batch)] = start[at] + np.cumsum(batch.lengths.cpu().numpy())
-                at += len(batch)
+                at, rate = at + len(batch), batch.rate
             file.seek(0)
             _write_header(file, int(start[at]))
         np.save(folder / "start.npy", start[: at + 1])
+        np.save(folder / "rate.npy", np.int64(rate))
 
     def open(self, folder: Path) -> Column[Waves]:
         """Open ``x.npy`` memory-mapped."""
@@ -107,21 +110,21 @@ class AudioModality(Modality[Waves]):
 
     def select(self, x: Waves, rows: Tensor) -> Waves:
         """Index the batch axis."""
-        return Waves(x.wave[rows], x.lengths[rows])
+        return Waves(x.wave[rows], x.lengths[rows], x.rate)
 
     def hold(self, column: Column[Waves], model: nn.Module | None, device: torch.device) -> HeldPcm:
         """Read the column once, in pieces, and put it on the device as int16; nothing to encode."""
         del model
         n = len(column)
         pieces = [column.take(torch.arange(at, min(at + _PIECE, n))) for at in range(0, n, _PIECE)]
-        lengths = torch.cat([torch.zeros(1, dtype=torch.int64), *(p.lengths for p in pieces)])
         flat = torch.cat([torch.zeros(0, dtype=torch.int16), *(p.to_pcm() for p in pieces)])
-        return HeldPcm(flat.to(device), lengths.cumsum(0).to(device), int(lengths.max()))
+        lengths = [length for p in pieces for length in p.lengths.tolist()]
+        return HeldPcm(flat.to(device), lengths, max((p.rate for p in pieces), default=0))
 
-    def to_input(self, x: Any, device: torch.device) -> Tensor:
-        """Return (B, T) float32 in [-1, 1]."""
-        wave: Tensor = x.wave.to(device)
-        return wave
+    def to_input(self, x: Any, device: torch.device) -> Waves:
+        """Return the batch on the device: a model needs to know where each sound ends."""
+        moved: Waves = replace(x, wave=x.wave.to(device), lengths=x.lengths.to(device))
+        return moved
 
 
 def _write_header(file: Any, samples: int) -> None:
