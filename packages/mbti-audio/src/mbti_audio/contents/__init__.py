@@ -1,0 +1,1 @@
+"""The table of contents, by kind; imports no torch."""

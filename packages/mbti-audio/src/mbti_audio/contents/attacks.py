@@ -1,0 +1,7 @@
+"""Attacks on sounds."""
+
+from __future__ import annotations
+
+from mbti_core.contracts.component import Component
+
+ATTACKS: tuple[Component, ...] = ()
