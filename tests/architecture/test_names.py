@@ -62,7 +62,9 @@ def citations(tree: ast.Module) -> set[int]:
 def identifiers(node: ast.AST) -> Iterator[str]:
     for field in ("id", "attr", "arg", "name", "asname", "module"):
         value = getattr(node, field, None)
-        if isinstance(value, str):
+        if isinstance(value, str) and (
+            field != "module" or value.startswith("mbti_")
+        ):  # another library's name is its own
             yield value
 
 
