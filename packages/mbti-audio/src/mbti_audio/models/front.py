@@ -1,0 +1,86 @@
+"""Front ends: waveforms to spectrograms, as differentiable layers inside a model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_FLOOR = 1e-6  # power, below the noise of 16 bits
+
+
+class LogMel(nn.Module):
+    """Log mel spectrogram in frames of 25 ms every 10 ms, each band normalized over the batch.
+
+    Args:
+        rate: Samples per second; bands reach up to half of it, so what a rate can carry a model can hear.
+        bands: Number of mel bands.
+    """
+
+    def __init__(self, rate: int, bands: int) -> None:
+        super().__init__()
+        from torchaudio.transforms import MelSpectrogram  # noqa: PLC0415 - a listing of models needs none
+
+        window, self.hop = round(0.025 * rate), round(0.010 * rate)
+        fft = 1 << (max(window, 8 * bands) - 1).bit_length()  # fewer bins would leave the lowest bands empty
+        self.mel = MelSpectrogram(rate, fft, window, self.hop, n_mels=bands, pad_mode="constant")
+        self.norm = nn.BatchNorm1d(bands)
+
+    def forward(self, wave: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (B, bands, F) and the frames that hold sound (B,), of (B, T) and (B,); silence behind the end is 0."""
+        with torch.autocast(wave.device.type, enabled=False):
+            power: Tensor = self.mel(wave.float())
+            bands: Tensor = self.norm(torch.log(power + _FLOOR))
+        frames = lengths // self.hop + 1
+        return bands * inside(frames, bands.shape[-1])[:, None], frames
+
+
+class Mfcc(nn.Module):
+    """Cepstral coefficients of log mel bands, each normalized over the batch.
+
+    Args:
+        rate: Samples per second.
+        coefficients: How many are kept.
+        bands: Mel bands that they are made of.
+    """
+
+    def __init__(self, rate: int, coefficients: int, bands: int = 64) -> None:
+        super().__init__()
+        from torchaudio.functional import create_dct  # noqa: PLC0415 - a listing of models needs none
+
+        self.bands = LogMel(rate, bands)
+        self.norm = nn.BatchNorm1d(coefficients)
+        self.register_buffer("dct", create_dct(coefficients, bands, "ortho"), persistent=False)
+
+    def forward(self, wave: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (B, coefficients, F) and the frames that hold sound (B,)."""
+        bands, frames = self.bands(wave, lengths)
+        kept: Tensor = self.norm((bands.transpose(1, 2) @ self.dct).transpose(1, 2))
+        return kept * inside(frames, kept.shape[-1])[:, None], frames
+
+
+def inside(frames: Tensor, longest: int) -> Tensor:
+    """Return (B, longest) bool: which frames hold sound."""
+    return torch.arange(longest, device=frames.device) < frames[:, None]
+
+
+def mean_of_sound(z: Tensor, frames: Tensor, longest: int) -> Tensor:
+    """Return (B, D): the mean over the frames of (B, D, F) that hold sound.
+
+    Args:
+        z: What a net made of ``longest`` frames; it may have made fewer of them.
+        frames: (B,) frames that held sound.
+        longest: How many there were.
+    """
+    kept = inside(reduced(frames, longest, z.shape[-1]), z.shape[-1])[:, None]
+    return (z * kept).sum(-1) / kept.sum(-1)
+
+
+def reduced(frames: Tensor, longest: int, left: int) -> Tensor:
+    """Return how many of the ``left`` frames hold sound where (B,) of ``longest`` did; at least one."""
+    return (-(-frames * left // longest)).clamp(1, left)
+
+
+def at_least(wave: Tensor, samples: int) -> Tensor:
+    """Return (B, T) with silence behind it, so that T is at least ``samples``."""
+    return functional.pad(wave, (0, max(0, samples - wave.shape[1])))
