@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 from scipy.stats import binomtest
 
+from mbti_core.results.columns import DASH
 from mbti_core.results.table import ResultTable
 
 
@@ -157,6 +158,12 @@ def test_settings_that_vary_are_columns_and_the_rest_caption() -> None:
     assert "poison ratio" not in " ".join(table.panels.caption)
     assert "target 0" in table.panels.caption
     assert cell(table, 0, 2, "ratio") == "\N{EN DASH}"
+
+
+def test_a_row_without_settings_of_its_own_differs_from_one_that_has_some() -> None:
+    table = ResultTable([victim(), victim(variant="train.then.epochs=3")])
+    assert [cell(table, 0, line, "variant") for line in (0, 1)] == [DASH, "train.then.epochs=3"]
+    assert "train.then.epochs=3" in ResultTable([victim(variant="train.then.epochs=3")]).panels.caption
 
 
 def test_defenses_follow_their_victim() -> None:

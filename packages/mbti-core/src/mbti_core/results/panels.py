@@ -127,8 +127,10 @@ def _fixed(
     """Split columns into words for the caption, where all values are equal, and columns that have any value."""
     words, shown = [], []
     for column, look in candidates:
-        cells = {cell for group in members if (cell := look(group)) != Cell()}
-        if len(cells) == 1 and column.caption:
+        cells = {look(group) for group in members}
+        alike = len(cells) == 1 or column.key != "variant"  # none of a row's own settings is a difference too
+        cells -= {Cell()}
+        if len(cells) == 1 and alike and column.caption:
             words += [column.caption.format(cell) for cell in cells if (column.key, cell.text) != ("noise", "none")]
         elif cells:
             shown.append((column, look))
