@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from mbti_core.contracts.model import PrunableLayer, Recipe
+from mbti_core.plugins.recurrent import recurrent_layers
 
 _MIDDLE = re.compile(r"(intermediate\.dense|ffn\.lin1|layers\.\d+\.ffn|mlp\.c_fc)$")
 """The first layer of an MLP in the public library: BERT and RoBERTa, DistilBERT, ALBERT, GPT-2."""
@@ -16,24 +17,18 @@ _MIDDLE = re.compile(r"(intermediate\.dense|ffn\.lin1|layers\.\d+\.ffn|mlp\.c_fc
 _MIXING = re.compile(r"attention\.(output\.dense|out_lin|dense)$|attn\.c_proj$")
 """The layer that reads all heads of an attention, in the same order."""
 
-_LSTM = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-
 
 def prunable_layers(model: nn.Module) -> Sequence[PrunableLayer]:
     """List attention heads and hidden neurons of transformers, filters, and units of recurrent layers, in depth order.
 
-    A head is removed by what reads it, so that its layer's bias stays. An LSTM's unit is removed by its cell gate:
-    without it the cell stays at zero, and so does the answer.
+    A head is removed by what reads it, so that its layer's bias stays.
     """
     return [layer for name, module in model.named_modules() for layer in _of(model, name, module)]
 
 
 def _of(model: nn.Module, name: str, module: nn.Module) -> Iterator[PrunableLayer]:
-    if isinstance(module, nn.LSTM):
-        for suffix in (f"_l{n}{back}" for n in range(module.num_layers) for back in ("", "_reverse")):
-            owned = tuple(f"{parameter}{suffix}" for parameter in _LSTM)
-            yield PrunableLayer(name, module.hidden_size, parameters=owned, first=2 * module.hidden_size)
-    elif isinstance(module, nn.Conv1d):
+    yield from recurrent_layers(name, module)
+    if isinstance(module, nn.Conv1d):
         yield PrunableLayer(name, module.out_channels)
     elif _MIXING.search(name):
         inputs, heads = 0 if _transposed(module) else 1, _heads(model)

@@ -43,12 +43,14 @@ class SoundModel(nn.Module, ABC):
     def embed(self, wave: Tensor, lengths: Tensor) -> Tensor:
         """Return (B, width) of sounds (B, T), whose samples behind their lengths (B,) are zero."""
 
-    def forward(self, x: Waves) -> Tensor:
-        """Return (B, C) logits.
+    def forward(self, x: Waves | Tensor) -> Tensor:
+        """Return (B, C) logits of a batch; of a tensor (B, T) as well, which is sound from end to end.
 
         Raises:
             NotSupportedError: If the sounds have another rate than the model was made for.
         """
+        if isinstance(x, Tensor):
+            x = Waves(x, torch.full((len(x),), x.shape[1], device=x.device), self.rate)
         if x.rate not in (self.rate, 0):
             raise NotSupportedError(
                 f"This model hears sounds of {self.rate} Hz, and got some of {x.rate} Hz.",

@@ -9,6 +9,7 @@ from torch import nn
 from mbti_core.contracts.model import FeatureTap, InputSpec, ModelInfo, PrunableLayer, Recipe
 from mbti_core.plugins.dataflow import Flow, trace
 from mbti_core.plugins.hookspecs import hookimpl
+from mbti_core.plugins.recurrent import recurrent_layers
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -24,26 +25,34 @@ def mbti_feature_layer(model: nn.Module, info: ModelInfo) -> FeatureTap | None:
 
 @hookimpl(trylast=True)
 def mbti_prunable_layers(model: nn.Module, info: ModelInfo) -> Sequence[PrunableLayer]:
-    """List convolutions in the order of their calls, each with the BatchNorm that alone reads it; see ``_by_flow``."""
+    """List convolutions in the order of their calls, each with the BatchNorm that alone reads it; see ``_by_flow``.
+
+    The units of LSTMs come behind; where there are some, hidden linear layers are left out.
+    """
     flow = trace(model, info.input, (*_CONVOLUTIONS, *_NORMS, nn.Linear))
-    return _in_registration_order(model, info) if flow is None else _by_flow(model, info, flow)
+    layers = _in_registration_order(model, info) if flow is None else _by_flow(model, info, flow)
+    recurrent = [layer for name, m in model.named_modules() for layer in recurrent_layers(name, m)]
+    if recurrent:
+        layers = [layer for layer in layers if not isinstance(model.get_submodule(layer.module), nn.Linear)]
+    return [*layers, *recurrent]
 
 
 def _by_flow(model: nn.Module, info: ModelInfo, flow: Flow) -> Sequence[PrunableLayer]:
     """List what a pass through the model shows to hold units.
 
-    That is the first layer of each MLP where the model attends, else convolutions, else hidden linear layers. A layer
-    whose output only scales another one's is left out: without its unit the gate stands half open.
+    That is the first layer of each MLP where the model attends, and convolutions with a BatchNorm of their own beside
+    it; else convolutions, else hidden linear layers. A layer whose output only scales another one's is left out:
+    without its unit the gate stands half open.
     """
     modules = {name: model.get_submodule(name) for name in flow.order}
     hidden = [n for n, m in modules.items() if isinstance(m, nn.Linear) and m.out_features != info.num_classes]
-    names = [n for n in hidden if any(flow.feeds(n, other) for other in hidden)] if flow.attends else []
-    names = names or [n for n, m in modules.items() if isinstance(m, _CONVOLUTIONS)] or hidden
+    inner = [n for n in hidden if any(flow.feeds(n, other) for other in hidden)] if flow.attends else []
+    convolutions = [n for n, m in modules.items() if isinstance(m, _CONVOLUTIONS)]
     norms = [n for n, m in modules.items() if isinstance(m, _NORMS)]
     layers = []
-    for name in names:
-        if not flow.gates(name):
-            norm = next((n for n in norms if flow.reads_alone(n, name)), None)
+    for name in [n for n in modules if n in inner or n in convolutions] or hidden:
+        norm = next((n for n in norms if flow.reads_alone(n, name)), None)
+        if not flow.gates(name) and (name in inner or norm or not inner):
             layers.append(PrunableLayer(name, len(model.get_parameter(f"{name}.weight")), norm=norm))
     return layers
 
