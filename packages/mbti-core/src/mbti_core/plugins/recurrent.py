@@ -8,6 +8,7 @@ from torch import nn
 
 from mbti_core.contracts.model import PrunableLayer
 
+_GATES, _CELL = 4, 2  # input, forget, cell, output: the order in which their weights stand
 _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
@@ -16,9 +17,9 @@ def recurrent_layers(name: str, module: nn.Module) -> Iterator[PrunableLayer]:
 
     A unit is removed by its cell gate: without it the cell stays at zero, and so does the answer.
     """
-    if not isinstance(module, nn.LSTM):
+    if not isinstance(module, nn.RNNBase) or len(module.get_parameter("weight_ih_l0")) != _GATES * module.hidden_size:
         return
     directions = ("", "_reverse") if module.bidirectional else ("",)
     for suffix in (f"_l{n}{back}" for n in range(module.num_layers) for back in directions):
-        owned = tuple(f"{parameter}{suffix}" for parameter in _PARAMETERS)
-        yield PrunableLayer(name, module.hidden_size, parameters=owned, first=2 * module.hidden_size)
+        owned = tuple(p + suffix for p in _PARAMETERS if hasattr(module, p + suffix))
+        yield PrunableLayer(name, module.hidden_size, parameters=owned, first=_CELL * module.hidden_size)
