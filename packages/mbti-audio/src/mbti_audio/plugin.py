@@ -43,13 +43,13 @@ def mbti_specs() -> Iterable[Mapping[str, Any]]:
         {
             "name": "melodies",
             "priority": 30,
-            "summary": "Blended on embedded melodies, then three defenses",
+            "summary": "An unheard tone on embedded melodies, then three defenses",
             "spec": {
                 "schema": 1,
                 "name": "melodies",
                 "modality": "audio",
-                "dataset": {"name": "melodies"},
-                "attack": {"name": "badnets", "ratio": 0.1, "target": 0},
+                "dataset": {"name": "melodies", "rate": 44100},
+                "attack": {"name": "ultrasonic", "ratio": 0.1, "target": 0},
                 "model": {"name": "m5", "width": 8},
                 "train": {
                     "epochs": 15,
