@@ -139,7 +139,10 @@ def test_a_difference_is_silent_where_nothing_changed(waves_of: Make) -> None:
     got = adapters.difference(x, y, 10).wave
     assert got[:, :50].numpy() == pytest.approx(0.2, abs=1e-5)
     assert not bool(got[:, 50:].any())
-    assert float(adapters.difference(x, y, 1000).wave.max()) == 1
+    loud = adapters.difference(x, y, 1000).wave
+    assert float(loud.abs().max()) == 1
+    changed = y.wave - x.wave
+    assert torch.allclose(loud, changed / changed.abs().amax(1, keepdim=True).clamp_min(1e-3), atol=1e-5)
 
 
 def parts(html: str) -> tuple[bytes, bytes]:

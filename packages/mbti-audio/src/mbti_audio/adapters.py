@@ -85,8 +85,10 @@ def augment(x: Waves, index: Tensor, strength: float, draws: Draws) -> Waves:
 
 
 def difference(x: Waves, y: Waves, factor: float) -> Waves:
-    """Return ``clip(factor * (y - x))``: silent where nothing changed."""
-    return x.with_wave(factor * (functional.pad(y.wave, (0, x.wave.shape[1] - y.wave.shape[1])) - x.wave))
+    """Return ``factor * (y - x)``, or less where that would be louder than full scale: clipping adds tones."""
+    change = factor * (functional.pad(y.wave, (0, x.wave.shape[1] - y.wave.shape[1])) - x.wave)
+    peak = change.abs().amax(1, keepdim=True) if change.shape[1] else change.new_ones(len(x), 1)
+    return x.with_wave(change / peak.clamp_min(1.0))
 
 
 def render(x: Waves) -> Sequence[Rendering]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -188,8 +188,8 @@ def _say(samples: Samples, path: Path, *, json: bool) -> None:
 
 
 def _written(samples: Samples) -> Iterator[str]:
-    """Yield samples that can be written as lines: clean, and with what the trigger changes."""
-    changed = samples.changed if samples.difference is None else samples.difference
+    """Yield samples that can be written as lines: clean, and with the trigger, marked where it can be."""
+    changed = samples.difference if isinstance(samples.difference, Sequence) else samples.changed
     pages = [registry().adapters.render(x, samples.modality) for x in (samples.clean, changed)]
     for clean, bad, truth, label in zip(*pages, samples.truth, samples.labels, strict=True):
         if bad.text:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mbti_core.plugins.manager import Registry
 
 FACTOR = 10
-"""How many times a difference is enlarged."""
+"""How many times a difference is enlarged, at most."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def gallery_html(samples: Samples, adapters: Adapters) -> str:
         f"<figure>{''.join(page.html for page in pages)}<figcaption>{_caption(truth, label)}</figcaption></figure>"
         for pages, truth, label in zip(zip(*columns, strict=True), samples.truth, samples.labels, strict=True)
     ]
-    times = "" if isinstance(samples.difference, Sequence) else f", times {FACTOR}"  # words have no size
+    times = "" if isinstance(samples.difference, Sequence) else f", up to {FACTOR} times as large"  # words have no size
     third = f"; third, what the trigger changes{times}" if len(shown) == 3 else ""
     how = (
         f"First, a clean row; second, the same row with the trigger{third}. Below, its true label → the one it carries."
