@@ -77,9 +77,9 @@ HSU_2021 = Source(
 )
 
 
-def _model(name: str, module: str, summary: str, source: Source) -> Component:
+def _model(name: str, module: str, summary: str, source: Source, *traits: str) -> Component:
     target = f"mbti_audio.models.{module}:{name}"
-    return Component("model", f"audio/{name}", target, summary, source=source)
+    return Component("model", f"audio/{name}", target, summary, source=source, traits=frozenset(traits))
 
 
 def _pretrained(name: str, summary: str, source: Source) -> Component:
@@ -90,12 +90,12 @@ def _pretrained(name: str, summary: str, source: Source) -> Component:
 
 MODELS: tuple[Component, ...] = (
     _model("m5", "m5", "Four convolutions over raw sound", DAI_2017),
-    _model("melcnn", "melcnn", "Four convolutions over a log mel spectrogram", SAINATH_2015),
+    _model("melcnn", "melcnn", "Four convolutions over a log mel spectrogram", SAINATH_2015, "bf16"),
     _model("lstm", "lstm", "LSTM over mel bands", YU_2025),
     _model("attention_rnn", "lstm", "LSTM with attention over cepstral coefficients", ANDRADE_2018),
-    _model("xvector", "xvector", "Convolutions over time and their statistics, for speakers", SNYDER_2018),
-    _model("vggvox", "vggvox", "VGG over mel bands with attention over time, for speakers", NAGRANI_2017),
-    _model("resnet18", "resnet", "18-layer ResNet over a log mel spectrogram", HE_2016),
+    _model("xvector", "xvector", "Convolutions over time and their statistics, for speakers", SNYDER_2018, "bf16"),
+    _model("vggvox", "vggvox", "VGG over mel bands with attention over time, for speakers", NAGRANI_2017, "bf16"),
+    _model("resnet18", "resnet", "18-layer ResNet over a log mel spectrogram", HE_2016, "bf16"),
     _pretrained("wav2vec2", "Pretrained wav2vec 2.0, by folder or hub name", BAEVSKI_2020),
     _pretrained("hubert", "Pretrained HuBERT, by folder or hub name", HSU_2021),
 )
