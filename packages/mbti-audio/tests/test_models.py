@@ -174,17 +174,24 @@ def test_a_mean_leaves_out_what_is_no_sound() -> None:
     assert reduced(torch.tensor([0, 1, 26, 100]), 100, 4).tolist() == [1, 1, 2, 4]
 
 
+def saved(config: Any, folder: Path) -> Path:
+    """Save an untrained model."""
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()  # its bars leave a thread
+    transformers.AutoModel.from_config(config).save_pretrained(folder)
+    return folder
+
+
 def tiny(kind: str, folder: Path) -> Path:
     """Save an untrained encoder of a family, with two layers of width 16."""
     import transformers
 
-    transformers.utils.logging.disable_progress_bar()  # its bars leave a thread
     sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
     convs = {"conv_dim": (8, 8, 8), "conv_kernel": (10, 8, 4), "conv_stride": (5, 4, 2)}
     more = {"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
     config = getattr(transformers, f"{kind}Config")(**sizes, **convs, **more)
-    transformers.AutoModel.from_config(config).save_pretrained(folder)
-    return folder
+    return saved(config, folder)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("wav2vec2", "Wav2Vec2"), ("hubert", "Hubert")])
@@ -206,7 +213,7 @@ def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:
     config = transformers.BertConfig(
         vocab_size=20, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
     )
-    transformers.AutoModel.from_config(config).save_pretrained(tmp_path)
+    saved(config, tmp_path)
     with pytest.raises(DataFormatError, match="expected an encoder of raw sound, found a model of the type bert"):
         pretrained.hubert(info("hubert"), path=FileRef(tmp_path))
 
