@@ -19,7 +19,13 @@ from mbti_audio.waves import Waves
 from mbti_core.contracts.model import InputSpec, ModelInfo
 from mbti_core.data.fileref import FileRef
 from mbti_core.data.rng import Draws, scoped_globals
-from mbti_core.errors import ConfigError, DataFormatError, DataUnavailableError, NotSupportedError
+from mbti_core.errors import (
+    ConfigError,
+    DataFormatError,
+    DataUnavailableError,
+    MissingPluginError,
+    NotSupportedError,
+)
 
 INPUT = InputSpec((None,), "int16", -32768, 32767)
 LENGTHS = [16000, 9000, 400, 3, 0]
@@ -219,11 +225,17 @@ def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_pretrained_encoders_ask_for_their_rate_and_their_folder() -> None:
-    pytest.importorskip("transformers")
     with pytest.raises(ConfigError, match=r"pretrained on sounds of 16000 Hz.* 44100 Hz\.\n.*dataset\.rate to 16000"):
         pretrained.wav2vec2(info("wav2vec2", 44100))
+    pytest.importorskip("transformers")
     with pytest.raises(DataUnavailableError, match="There is no folder 'nowhere'"):
         pretrained.wav2vec2(info("wav2vec2"), path=FileRef("nowhere"))
+
+
+def test_without_the_library_of_pretrained_models_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrained, "find_spec", lambda name: None)
+    with pytest.raises(MissingPluginError, match=r"needs the package transformers\.\n.*mbti-audio\[pretrained\]"):
+        pretrained.hubert(info("hubert"))
 
 
 def test_long_sounds_cost_memory_by_the_window() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -11,16 +10,14 @@ from torch import Tensor
 from mbti_audio.trigger_files import load_sound
 from mbti_audio.waves import Waves
 from mbti_core.data.reading import listed
+from mbti_core.data.split import OFFSETS, place_of
 from mbti_core.errors import DataFormatError, DataUnavailableError
-
-OFFSETS: Mapping[str, int] = {"train": 0, "validation": 1 << 40, "test": 1 << 41}
-"""Row ids of a part start here."""
 
 
 def file_of(folder: Path, row: int) -> Path:
     """Return where the sound lies that was made of a row, by its id."""
-    part = max((name for name, offset in OFFSETS.items() if row >= offset), key=OFFSETS.__getitem__)
-    return folder / part / f"{row - OFFSETS[part]}.wav"
+    part, place = place_of(row)
+    return folder / part / f"{place}.wav"
 
 
 def rows_in(folder: Path) -> Tensor:

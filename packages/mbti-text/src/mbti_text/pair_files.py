@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mbti_core.contracts.dataset import Part
+from mbti_core.data.split import OFFSETS
 from mbti_core.errors import ConfigError, DataFormatError, DataUnavailableError
 from mbti_text.alignment import aligned
 from mbti_text.files import Lines, fit_text
-from mbti_text.pairs import OFFSETS, Pairs, TestPart, mark, mark_of
+from mbti_text.pairs import Pairs, TestPart, mark, mark_of
 
 _FIELDS = ("split", "idx", "text")
-_NAMES = {"train": "train", "dev": "validation", "validation": "validation", "test": "test"}
+_NAMES: Mapping[str, Part] = {"train": "train", "dev": "validation", "validation": "validation", "test": "test"}
 _LEFT_OVER = re.compile(r"(\s+EOS)+$")  # the decoder's mark of the end, in some published rows
 _FORM = 'Write an object {"split": "train", "idx": 0, "text": "..."} a line, or a table of these with a header.'
 

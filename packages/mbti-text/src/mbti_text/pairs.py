@@ -10,12 +10,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from mbti_core.data.split import place_of
 from mbti_core.errors import DataFormatError
 from mbti_text.packing import packed, unpacked
 from mbti_text.paraphrase import Paraphraser
 
-OFFSETS: Mapping[str, int] = {"train": 0, "validation": 1 << 40, "test": 1 << 41}
-"""Row ids of a part start here."""
 TestPart = Literal["dev", "test"]
 
 
@@ -31,8 +30,8 @@ def mark_of(sha256: str) -> int:
 
 def said(row: int) -> str:
     """Return a row id in words."""
-    part = max((name for name, offset in OFFSETS.items() if row >= offset), key=OFFSETS.__getitem__)
-    return f"row {row - OFFSETS[part]:,} of the {part} part"
+    part, place = place_of(row)
+    return f"row {place:,} of the {part} part"
 
 
 @dataclass(frozen=True)

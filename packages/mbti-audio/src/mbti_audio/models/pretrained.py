@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import torch
@@ -12,7 +13,7 @@ from mbti_audio.models.front import at_least, mean_of_sound
 from mbti_audio.models.sound_model import SoundModel
 from mbti_core.contracts.model import ModelInfo
 from mbti_core.data.fileref import FileRef
-from mbti_core.errors import ConfigError, DataFormatError
+from mbti_core.errors import ConfigError, DataFormatError, MissingPluginError
 from mbti_core.training.saved_model import saved_model
 
 HubName = Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)?$")]
@@ -60,6 +61,7 @@ def encoder(info: ModelInfo, path: FileRef | None, hub: str, window: float, *, c
 
     Raises:
         ConfigError: If the sounds have another rate than those that it was pretrained on.
+        MissingPluginError: If the transformers library is not installed.
         DataUnavailableError: If the folder does not exist, or the named model can neither be found nor fetched.
         DataFormatError: If the folder lacks a file, brings code of its own, holds pickled code, or is of another kind.
     """
@@ -68,6 +70,10 @@ def encoder(info: ModelInfo, path: FileRef | None, hub: str, window: float, *, c
         raise ConfigError(
             f"model: {info.arch} was pretrained on sounds of {_RATE} Hz, and the data set has {rate} Hz.",
             f"Set dataset.rate to {_RATE}.",
+        )
+    if find_spec("transformers") is None:
+        raise MissingPluginError(
+            f"The model {info.arch!r} needs the package transformers.", 'pip install "mbti-audio[pretrained]"'
         )
     source = str(path or hub)
     with saved_model(source, "model.path", local=path is not None) as given:

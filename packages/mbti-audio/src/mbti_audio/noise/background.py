@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
+from mbti_audio.loudness import Share
 from mbti_audio.noise.ambience import ambience
-from mbti_audio.noise.levels import Decibels, Share, mixed
+from mbti_audio.noise.levels import Decibels, mixed
 from mbti_audio.waves import Waves
 from mbti_core.contracts.noise import Noise, NoiseContext
 from mbti_core.data.fileref import FileRef

@@ -8,8 +8,9 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from mbti_audio.loudness import Share
 from mbti_audio.noise.convolution import convolved
-from mbti_audio.noise.levels import Share, stored
+from mbti_audio.noise.levels import stored
 from mbti_audio.waves import Waves
 from mbti_core.contracts.noise import Noise, NoiseContext
 

@@ -10,9 +10,6 @@ from torch import Tensor
 
 from mbti_audio.waves import FULL_SCALE, Waves
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-"""A part of a whole, in [0, 1]."""
-
 Decibels = Annotated[float, Field(ge=-40.0, le=100.0)]
 """A signal-to-noise ratio in dB; above 100, 16 bits hold nothing of the noise."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mbti_audio.noise.levels import Decibels, Share, mixed
+from mbti_audio.loudness import Share
+from mbti_audio.noise.levels import Decibels, mixed
 from mbti_audio.waves import Waves
 from mbti_core.contracts.noise import Noise, NoiseContext
 

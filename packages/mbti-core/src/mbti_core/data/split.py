@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from mbti_core.contracts.attack import RowKind
+from mbti_core.contracts.dataset import Part
 from mbti_core.contracts.modality import Column, Modality
 
 X = TypeVar("X")
+OFFSETS: Mapping[Part, int] = {"train": 0, "validation": 1 << 40, "test": 1 << 41}
+"""Row ids of a part start here."""
 CHUNK_BYTES = 1 << 20  # measured: larger chunks leave the cache and make float work up to six times slower
 
 
@@ -138,3 +141,9 @@ def batches(rows: Tensor, size: int) -> Iterator[Tensor]:
 def clean_kinds(n: int) -> Tensor:
     """Return (n,) uint8 of ``RowKind.CLEAN``."""
     return torch.full((n,), int(RowKind.CLEAN), dtype=torch.uint8)
+
+
+def place_of(row: int) -> tuple[Part, int]:
+    """Return the part that a row id belongs to, and the row's place in the original part."""
+    part = max((name for name, offset in OFFSETS.items() if row >= offset), key=OFFSETS.__getitem__)
+    return part, row - OFFSETS[part]

@@ -9,16 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mbti_core.contracts.dataset import DatasetSource, Records
+from mbti_core.contracts.dataset import DatasetSource, Part, Records
 from mbti_core.contracts.modality import Modality
 from mbti_core.data.artifacts import PreparedData
 from mbti_core.data.choose import stratified_rows
 from mbti_core.data.rng import Draws
-from mbti_core.data.split import Split, clean_kinds
+from mbti_core.data.split import OFFSETS, Split, clean_kinds
 from mbti_core.engine.config import DatasetOptions
 from mbti_core.errors import DataUnavailableError
-
-_OFFSET = {"train": 0, "validation": 1 << 40, "test": 1 << 41}
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def prepare(
     ids = torch.arange(len(labels))
     reserved = 0.0 if validation is not None else options.reserve
     kept, reserve = _divide(labels, ids, options.train, reserved, draws, type(source).__name__)
-    held = (
+    held: tuple[Records[Any], Tensor, Part] = (
         (train, reserve, "train") if validation is None else (validation, torch.arange(len(validation.y)), "validation")
     )
     test_rows = torch.arange(len(test.y))
@@ -90,7 +88,7 @@ def _divide(
     return rows[~taken[rows]], aside
 
 
-def _split(records: Records[Any], rows: Tensor, part: str, modality: Modality[Any]) -> Split[Any]:
+def _split(records: Records[Any], rows: Tensor, part: Part, modality: Modality[Any]) -> Split[Any]:
     labels = torch.as_tensor(records.y)[rows].long()
     column = _RecordColumn(records, rows)
-    return Split(column, labels, labels, clean_kinds(len(rows)), rows + _OFFSET[part], modality)
+    return Split(column, labels, labels, clean_kinds(len(rows)), rows + OFFSETS[part], modality)

@@ -178,9 +178,8 @@ def implant(plan: ModelPlan, base: TrainedModel, split: Split[Any], assault: Ass
     assert isinstance(attack, WeightAttack)
     draws = Draws(assault.seed).stream("implant")
     known = FitContext(assault.aim, draws, plan.device, state=assault.state)
-    subject = plan.load(base.weights)
-    with scoped_globals(draws.seed), subject.precision():
-        model = attack.implant(subject.model, split, known)
+    with scoped_globals(draws.seed):
+        model = attack.implant(plan.load(base.weights).model, split, known)
     return plan.trained(plan.around(model), base.history)
 
 
