@@ -26,7 +26,7 @@ from mbti_core.contracts.component import ATTACK_TRAITS, KINDS
 from mbti_core.contracts.dataset import Card, DatasetSource
 from mbti_core.contracts.defense import Defense
 from mbti_core.engine.config import OPTIONS, settings_class
-from mbti_core.plugins import hookspecs
+from mbti_core.plugins import hookspecs, sample_hookspecs
 from mbti_core.plugins.manager import Registered, registry
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -66,14 +66,14 @@ def signature(hook: Callable[..., Any]) -> str:
 
 def hooks_page() -> str:
     """Return every hook under its group, with its exact signature as heading."""
-    source = inspect.getsource(hookspecs)
     parts = ["# Hooks", markdown(hookspecs.__doc__ or "")]
-    for line in source.splitlines():
-        if banner := re.match(r"# --- (.*?) -+$", line):
-            parts.append(f"## {banner[1]}")
-        elif declared := re.match(r"def (mbti_\w+)\(", line):
-            hook = getattr(hookspecs, declared[1])
-            parts += [f"### `{signature(hook)}`", markdown(hook.__doc__ or "")]
+    for module in (hookspecs, sample_hookspecs):
+        for line in inspect.getsource(module).splitlines():
+            if banner := re.match(r"# --- (.*?) -+$", line):
+                parts.append(f"## {banner[1]}")
+            elif declared := re.match(r"def (mbti_\w+)\(", line):
+                hook = getattr(module, declared[1])
+                parts += [f"### `{signature(hook)}`", markdown(hook.__doc__ or "")]
     return "\n\n".join(parts) + "\n"
 
 

@@ -221,3 +221,12 @@ def test_the_hooks_lead_here(waves_of: Make) -> None:
     changed = front.difference(x, x, "audio", 10.0)
     assert changed is not None
     assert not bool(changed.wave.any())
+
+
+def test_wav_files_hold_the_same_samples_at_the_same_rate(waves_of: Make) -> None:
+    x = waves_of([800, 1, 500], loudness=0.2)
+    for sound, file in zip(x.to_pcm().split(x.lengths.tolist()), adapters.wav_files(x), strict=True):
+        found, rate = soundfile.read(io.BytesIO(file), dtype="int16")
+        assert rate == x.rate
+        assert soundfile.info(io.BytesIO(file)).subtype == "PCM_16"
+        assert np.array_equal(found, sound.numpy())

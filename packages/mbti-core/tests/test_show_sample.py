@@ -131,7 +131,7 @@ def test_nothing_is_trained_for_a_spec(sample: Call) -> None:
     answer = sample("beside", "--spec", "run.yaml")
     assert answer.code == 2
     assert answer.err == (
-        "error: The trigger of beside needs a trained model, which runs does not hold.\n"
+        "error: beside, triggered test set: the trigger needs a trained model, which runs does not hold.\n"
         "  Run 'mbti run run.yaml' first, or leave out --spec to train a small one here.\n"
     )
 

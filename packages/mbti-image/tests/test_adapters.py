@@ -128,3 +128,10 @@ def test_the_hooks_lead_here(images: torch.Tensor) -> None:
     assert torch.equal(front.amplify(images, "image", 1.0), images)
     assert len(list(front.occlude(images, "image", draws))) == 64
     assert front.augment(images, index, "image", 1.0, draws, FACTS).shape == images.shape
+
+
+def test_png_files_hold_the_same_pixels() -> None:
+    x = torch.randint(0, 256, (3, 3, 5, 7), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    for row, file in zip(x, adapters.png_files(x), strict=True):
+        found = np.asarray(Picture.open(io.BytesIO(file)))
+        assert np.array_equal(found, row.permute(1, 2, 0).numpy())

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mbti_core.data.rng import Draws
-from mbti_core.plugins.manager import Registry
+from mbti_core.plugins.manager import Registry, registry
 from mbti_text import adapters
 from mbti_text.edit_distance import similarity
 
@@ -131,3 +131,10 @@ def test_the_hooks_lead_here() -> None:
     assert len(front.render(TEXTS, "text")) == len(TEXTS)
     assert front.difference(TEXTS, OTHERS, "smell", 10) is None
     assert front.fidelity(TEXTS, OTHERS, "smell") == {}
+
+
+def test_files_hold_the_texts_byte_by_byte() -> None:
+    x = ["plain", "tab\t\r\nand ünïcode 🎈", ""]
+    ending, files = registry().adapters.files(x, "text")
+    assert ending == ".txt"
+    assert [file.decode() for file in files] == x

@@ -103,6 +103,11 @@ def picture(rows: Sequence[Waves]) -> bytes:
     return png(pixels[:-_GAP, :-_GAP])
 
 
+def wav_files(x: Waves) -> Sequence[bytes]:
+    """Return each sound without its padding as a WAV file of 16 bits, at the batch's rate."""
+    return [_wav(sound, x.rate) for sound in _sounds(x)]
+
+
 def _sounds(x: Waves) -> Iterator[Tensor]:
     """Yield each sound without its padding, on the CPU."""
     for row, length in zip(x.wave.cpu(), x.lengths.tolist(), strict=True):

@@ -139,6 +139,16 @@ def mbti_picture(rows: Sequence[Any], modality: str) -> bytes | None:
 
 
 @hookimpl
+def mbti_files(x: Any, modality: str) -> tuple[str, Sequence[bytes]] | None:
+    """Write sounds as WAV files of 16 bits, at their rate."""
+    if modality != "audio":
+        return None
+    from mbti_audio import adapters  # noqa: PLC0415 - keeps torch out of listings
+
+    return ".wav", adapters.wav_files(x)
+
+
+@hookimpl
 def mbti_fidelity(x: Any, y: Any, modality: str) -> Mapping[str, Tensor] | None:
     """Compare waves and spectra: signal-to-noise ratio and log-spectral distance, in dB."""
     if modality != "audio":

@@ -94,6 +94,11 @@ def picture(rows: Sequence[Image]) -> bytes:
     return _png(grid[:, :-_GAP, :-_GAP], _enlarged(rows[0]))
 
 
+def png_files(x: Image) -> Sequence[bytes]:
+    """Return each picture as a PNG file, a pixel being a pixel."""
+    return [_png(row, 1) for row in x.cpu()]
+
+
 def _enlarged(x: Image) -> int:
     return max(1, _SHOWN // max(x.shape[-2:]))
 

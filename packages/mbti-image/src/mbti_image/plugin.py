@@ -136,6 +136,16 @@ def mbti_picture(rows: Sequence[Any], modality: str) -> bytes | None:
 
 
 @hookimpl
+def mbti_files(x: Any, modality: str) -> tuple[str, Sequence[bytes]] | None:
+    """Write pictures as PNG."""
+    if modality != "image":
+        return None
+    from mbti_image import adapters  # noqa: PLC0415 - keeps torch out of listings
+
+    return ".png", adapters.png_files(x)
+
+
+@hookimpl
 def mbti_fidelity(x: Any, y: Any, modality: str) -> Mapping[str, Tensor] | None:
     """Compare pixels: peak signal-to-noise ratio in dB, and structural similarity."""
     if modality != "image":

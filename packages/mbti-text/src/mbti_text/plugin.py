@@ -129,6 +129,12 @@ def mbti_difference(x: Any, y: Any, modality: str) -> Any | None:
 
 
 @hookimpl
+def mbti_files(x: Any, modality: str) -> tuple[str, Sequence[bytes]] | None:
+    """Write texts as files in UTF-8."""
+    return (".txt", [text.encode() for text in x]) if modality == "text" else None
+
+
+@hookimpl
 def mbti_fidelity(x: Any, y: Any, modality: str) -> Mapping[str, Tensor] | None:
     """Compare characters: the Levenshtein similarity."""
     if modality != "text":

@@ -10,6 +10,7 @@ import typer
 from mbti_core.cli import fetch, plugin, store
 from mbti_core.cli.console import say
 from mbti_core.cli.doctor import doctor
+from mbti_core.cli.export import export
 from mbti_core.cli.listing import list_components
 from mbti_core.cli.results import results
 from mbti_core.cli.run import SWEEP_HELP, run
@@ -35,6 +36,7 @@ def build_app() -> typer.Typer:
     app.command("list")(list_components)
     app.command("show")(show)
     app.command("show-sample")(show_sample)
+    app.command("export")(export)
     app.command("validate")(validate)
     app.add_typer(fetch.app)
     app.add_typer(store.app)

@@ -12,12 +12,11 @@ from typing import Any
 
 from mbti_core.cli.console import console, print_json
 from mbti_core.cli.options import open_store
-from mbti_core.cli.progress import progress
+from mbti_core.cli.part_of_plan import run_part
 from mbti_core.engine.config import Experiment
-from mbti_core.engine.graph import Node, Plan, PlannedRow, needed
+from mbti_core.engine.graph import Node, Plan
 from mbti_core.engine.overrides import Override, parse_set
 from mbti_core.engine.plan import RunOptions, make_plan
-from mbti_core.engine.runner import run_plan
 from mbti_core.engine.specfile import load_spec
 from mbti_core.engine.store import Store
 from mbti_core.errors import ConfigError
@@ -69,7 +68,8 @@ def show(asked: Asked, data_root: Path, store: Path | None) -> None:
         experiment = _experiment(asked, data_root)
         plan = make_plan([experiment], registry(), options)
         node = _node(plan, asked)
-        _run(Plan(plan.device, plan.nodes, [PlannedRow(node.ref, {})]), options, asked)
+        hint = f"Run 'mbti run {asked.spec}' first, or leave out --spec to train a small one here."
+        run_part(plan, node, options, hint, train=asked.spec is None)
         samples = load_samples(node, Store(folder), registry(), asked.rows)
         if not len(samples.index):
             raise ConfigError(f"There are no {_ROLES[asked.role]} here.", "Take more rows: --set dataset.test=NUMBER.")
@@ -130,19 +130,6 @@ def _node(plan: Plan, asked: Asked) -> Node:
     raise ConfigError(
         f"--role {asked.role}: {asked.attack.component.name} makes no {_ROLES[asked.role]}.", "Leave it out."
     )
-
-
-def _run(plan: Plan, options: RunOptions, asked: Asked) -> None:
-    missing = needed(plan, Store(options.store))
-    if asked.spec is not None and any(node.stage == "train" for node in missing):
-        raise ConfigError(
-            f"The trigger of {asked.attack.component.name} needs a trained model, which {options.store} does not hold.",
-            f"Run 'mbti run {asked.spec}' first, or leave out --spec to train a small one here.",
-        )
-    with progress(len(missing), verbose=False) as listener:
-        failures = run_plan(plan, options, registry(), listener)
-    for failure in failures:
-        raise failure.error
 
 
 def _picture(samples: Samples) -> bytes:

@@ -117,6 +117,10 @@ class Adapters:
         """Batches as one PNG file, a row each."""
         return self._need(self.hook.mbti_picture(rows=rows, modality=modality), bytes, "mbti_picture", modality)
 
+    def files(self, x: Any, modality: str) -> tuple[str, Sequence[bytes]]:
+        """How the names of the samples' files end, and one file per row."""
+        return self._need(self.hook.mbti_files(x=x, modality=modality), tuple, "mbti_files", modality)
+
     def fidelity(self, x: Any, y: Any, modality: str) -> Mapping[str, Tensor]:
         """How close ``y`` is to ``x``, (B,) per measure; empty where no plugin answers."""
         answer = self.hook.mbti_fidelity(x=x, y=y, modality=modality)

@@ -84,6 +84,12 @@ def mbti_render(x: Any, modality: str) -> Sequence[Rendering] | None:
 
 
 @hookimpl
+def mbti_files(x: Any, modality: str) -> tuple[str, Sequence[bytes]] | None:
+    """Write each grid's values one after another, a byte each."""
+    return (".bin", [row.numpy().tobytes() for row in x]) if modality == "toy" else None
+
+
+@hookimpl
 def mbti_difference(x: Any, y: Any, modality: str, factor: float) -> Any | None:
     """Enlarge the difference around the middle."""
     return (128 + factor * (y.float() - x.float())).clamp(0, 255).to(x.dtype) if modality == "toy" else None

@@ -34,6 +34,7 @@ _ADAPTERS = (
     "render",
     "difference",
     "picture",
+    "files",
     "fidelity",
     "recipe",
 )
@@ -164,6 +165,22 @@ def render_gives_one_per_row(case: PluginCase) -> None:
             expect(not outside, "a rendering loads something from outside, or runs a script")
 
 
+def files_tell_samples_apart(case: PluginCase) -> None:
+    """Samples as files: one per row, the same again for the same sample, another for another one.
+
+    If this fails: write the sample itself, without times or random names.
+    """
+    for bench in _benches(case):
+        subject, x = _case(bench)
+        (ending, files), (_, again), (_, moved) = (
+            subject.adapters.files(y, bench.name) for y in (x, x, _changed(bench, x))
+        )
+        expect(ending.startswith("."), f"expected an ending like '.png', got {ending!r}")
+        expect(len(files) == _BATCH, f"expected {_BATCH} files, got {len(files)}")
+        expect(list(files) == list(again), "a sample's file is another one the second time")
+        expect([*files[-1:], *files[:-1]] == list(moved), "a sample's file depends on its place in the batch")
+
+
 def _spaces(bench: Bench) -> Iterator[tuple[Subject, Any, TriggerSpace]]:
     """Yield each family of triggers that the plugin offers, with an untrained subject and a batch."""
     subject, x = _case(bench)
@@ -253,6 +270,7 @@ CHECKS = (
     Check(render_gives_one_per_row, applies=_adds_and_answers("render")),
     Check(difference_is_still_where_nothing_changed, applies=_adds_and_answers("difference")),
     Check(fidelity_gives_a_number_per_row, applies=_adds_and_answers("fidelity")),
+    Check(files_tell_samples_apart, applies=_adds_and_answers("files")),
     Check(trigger_space_zero_is_identity_and_differentiable, applies=_adds_and_answers("trigger_space")),
     Check(trigger_space_takes_stacked_triggers, applies=_adds_and_answers("trigger_space")),
 )
