@@ -28,6 +28,7 @@ from mbti_core.contracts.model import ModelInfo, StartsFromSamples
 from mbti_core.data.lengths import mixed_batches
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import Split, clean_kinds
+from mbti_core.engine.allocator import keep_freed_memory
 from mbti_core.engine.config import TrainConfig
 from mbti_core.engine.numerics import choose_precision, choose_threads
 from mbti_core.plugins.manager import registry
@@ -39,16 +40,21 @@ from mbti_core.training.subject import Subject
 CPU = torch.device("cpu")
 
 
-def split_of(dataset: str, rows: int, folder: Path) -> tuple[Split[Any], Any]:
-    """Return the first training rows of a data set, stored and opened again, and its card."""
+def split_of(dataset: str, rows: int, folder: Path) -> tuple[Split[Any], Any, int]:
+    """Return the first training rows of a data set, stored and opened again, its card, and how many classes it has."""
     plugins = registry()
     modality = plugins.modalities[dataset.partition("/")[0]]
     source = plugins.find("dataset", dataset).load()()
-    records = source.load("train", Path(os.environ.get("MBTI_DATA", ".")))
+    root = Path(os.environ.get("MBTI_DATA", "."))
+    records = source.load("train", root)
     rows = min(rows, len(records.y))
     modality.write([records.read(np.arange(rows))], folder, rows)
     y = torch.as_tensor(records.y[:rows])
-    return Split(modality.open(folder), y, y, clean_kinds(rows), torch.arange(rows), modality), source.card()
+    return (
+        Split(modality.open(folder), y, y, clean_kinds(rows), torch.arange(rows), modality),
+        source.card(),
+        len(source.classes(root)),
+    )
 
 
 class Bench:
@@ -56,9 +62,9 @@ class Bench:
 
     def __init__(self, dataset: str, model: str, settings: dict[str, Any], config: TrainConfig, rows: int) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        split, card = split_of(dataset, rows, Path(self.folder.name))
+        split, card, classes = split_of(dataset, rows, Path(self.folder.name))
         plugins, found = registry(), registry().find("model", model)
-        info = ModelInfo(found.component.id, split.modality.name, card.input, len(card.classes), card.facts)
+        info = ModelInfo(found.component.id, split.modality.name, card.input, classes, card.facts)
         self.precision = choose_precision("auto", found.component.traits, "cpu")
         plan = ModelPlan(found.load(), settings, info, split.modality, plugins.adapters, CPU, self.precision)
         self.subject, self.config = plan.fresh(0), config
@@ -136,6 +142,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--augment", action="store_true", help="augmented, as the usual victims of pictures are")
     asked = parser.parse_args()
+    keep_freed_memory()  # as every run does
     torch.set_num_threads(choose_threads({"large"}))
     config = TrainConfig(epochs=1, batch_size=asked.batch, optimizer="adamw", lr=1e-5, augment=asked.augment)
     settings = dict(pair.split("=", 1) for pair in asked.set)

@@ -7,6 +7,7 @@ import io
 import math
 import wave as wav
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -78,10 +79,19 @@ def augment(x: Waves, index: Tensor, strength: float, draws: Draws) -> Waves:
     # From a table: a power of each row by itself would depend on its place in the batch, in the last bit.
     gains = 10 ** (torch.linspace(-strength * _GAIN, strength * _GAIN, _GAINS, device=index.device) / 20)
     gain = gains[draws.stream("gain").integers(index, _GAINS, (1,))]
-    # One hiss for all rows, each at a place of its own: drawing it anew would take as long as the model's step.
-    hiss = draws.stream("hiss").normal(index.new_zeros(1), (_PLACES + samples,))[0].unfold(0, samples, 1)
+    hiss = _hiss(draws, _PLACES + samples, index.device).unfold(0, samples, 1)
     level = strength * _HISS * draws.stream("level").uniform(index, (1,))
-    return x.with_wave(moved * gain + level * hiss[draws.stream("place").integers(index, _PLACES)])
+    added = hiss[draws.stream("place").integers(index, _PLACES)].mul_(level)
+    return x.with_wave(moved.mul_(gain).add_(added))
+
+
+@lru_cache(maxsize=2)
+def _hiss(draws: Draws, samples: int, device: torch.device) -> Tensor:
+    """Return the hiss of an epoch (samples,): one for all rows, each of which begins at a place of its own.
+
+    To draw it anew for each row, or batch, would take a good part of the model's step.
+    """
+    return draws.stream("hiss").normal(torch.zeros(1, dtype=torch.int64, device=device), (samples,))[0]
 
 
 def difference(x: Waves, y: Waves, factor: float) -> Waves:

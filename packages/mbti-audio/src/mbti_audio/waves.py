@@ -37,7 +37,9 @@ class Waves:
 
     def with_wave(self, wave: Tensor) -> Waves:
         """Return the batch with other samples (B, T): clipped to [-1, 1], and silent behind each sound's end."""
-        return replace(self, wave=wave.clamp(-1.0, 1.0) * self.inside)
+        clipped = wave.clamp(-1.0, 1.0)
+        full = not len(self) or int(self.lengths.min()) == wave.shape[1]
+        return replace(self, wave=clipped if full else clipped.mul_(self.inside))
 
     def to_pcm(self) -> Tensor:
         """Return (total,) int16: the sounds end to end without padding; exact for what came from PCM."""
