@@ -255,3 +255,17 @@ def test_long_sounds_cost_memory_by_the_window() -> None:
             net(batch)
         counted[seconds] = largest
     assert counted[6] == counted[30]
+
+
+def test_what_lies_above_the_rate_that_a_net_hears_is_silence_to_it() -> None:
+    rate, lengths = 44100, torch.tensor([44100, 30000])
+    time = torch.arange(rate).double() / rate
+    low, high = (0.1 * torch.sin(2 * torch.pi * hertz * time).float().expand(2, -1) for hertz in (440, 21000))
+    moved = {}
+    for hears in (None, 16000):
+        with scoped_globals(1), torch.no_grad():
+            net = melcnn.melcnn(info("melcnn", rate), hears=hears).eval()
+            was, now = (net.embed(x, lengths) for x in (low, low + high))
+        moved[hears] = float((now - was).norm() / was.norm())
+    assert moved[None] > 0.03
+    assert moved[16000] < 0.001

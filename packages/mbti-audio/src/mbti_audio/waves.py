@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
 FULL_SCALE = 32768.0
+Rate = Annotated[int, Field(ge=1000, le=384_000)]
+"""Samples per second that sounds are brought to."""
 
 
 @dataclass(frozen=True)

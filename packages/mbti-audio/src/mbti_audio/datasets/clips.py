@@ -8,10 +8,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mbti_audio.datasets.labelled import Labelled, Rate, folders_in, joined
+from mbti_audio.datasets.labelled import Labelled, folders_in, joined
 from mbti_audio.datasets.tiny import write_sounds
 from mbti_audio.sample import INPUT
-from mbti_audio.waves import Waves
+from mbti_audio.waves import Rate, Waves
 from mbti_core.contracts.dataset import Card, DatasetSource, Part, Records
 from mbti_core.data.reading import listed
 from mbti_core.errors import DataFormatError, DataUnavailableError

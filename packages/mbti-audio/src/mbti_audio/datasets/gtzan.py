@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from mbti_audio.datasets.labelled import Labelled, Rate, joined
+from mbti_audio.datasets.labelled import Labelled, joined
 from mbti_audio.datasets.tiny import write_sounds
 from mbti_audio.sample import INPUT
-from mbti_audio.waves import Waves
+from mbti_audio.waves import Rate, Waves
 from mbti_core.contracts.dataset import Card, DatasetSource, Origin, Part, Records
 from mbti_core.data.reading import listed, not_there, not_whole
 from mbti_core.errors import DataUnavailableError

@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from mbti_audio.sound_files import read_sounds
 from mbti_audio.waves import Waves
@@ -17,8 +16,6 @@ from mbti_core.contracts.dataset import Records
 from mbti_core.data.reading import listed, reading
 from mbti_core.errors import DataFormatError
 
-Rate = Annotated[int, Field(ge=1000, le=384_000)]
-"""Samples per second that every sound is brought to."""
 _Array = np.ndarray[Any, np.dtype[Any]]
 
 

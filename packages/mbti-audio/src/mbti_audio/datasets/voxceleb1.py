@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mbti_audio.datasets.labelled import Labelled, Rate, joined, lines_of, refuse
+from mbti_audio.datasets.labelled import Labelled, joined, lines_of, refuse
 from mbti_audio.datasets.tiny import write_sounds
 from mbti_audio.sample import INPUT
-from mbti_audio.waves import Waves
+from mbti_audio.waves import Rate, Waves
 from mbti_core.contracts.dataset import Card, DatasetSource, Origin, Part, Records
 from mbti_core.data.reading import listed, not_there, not_whole
 from mbti_core.errors import DataFormatError

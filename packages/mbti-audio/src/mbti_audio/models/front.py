@@ -9,6 +9,31 @@ from torch.nn import functional
 _FLOOR = 1e-6  # power, below the noise of 16 bits
 
 
+class Ear(nn.Module):
+    """Sounds at the rate that a net hears, as a recorder that has no other would give them: what lies above is gone.
+
+    Args:
+        rate: Samples per second of the sounds.
+        hears: Those of the net; where it is the same, sounds stay as they are.
+    """
+
+    def __init__(self, rate: int, hears: int) -> None:
+        super().__init__()
+        from torchaudio.transforms import Resample  # noqa: PLC0415 - a listing of models needs none
+
+        self.resample = Resample(rate, hears)
+
+    def forward(self, wave: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (B, T') and (B,) of (B, T) and (B,), silent behind each sound's end."""
+        rate, hears = self.resample.orig_freq, self.resample.new_freq
+        if rate == hears:
+            return wave, lengths
+        with torch.autocast(wave.device.type, enabled=False):
+            heard: Tensor = self.resample(wave.float())
+        lengths = -(-lengths * hears // rate)
+        return heard * inside(lengths, heard.shape[1]), lengths
+
+
 class LogMel(nn.Module):
     """Log mel spectrogram in frames of 25 ms every 10 ms, each band normalized over the batch.
 
