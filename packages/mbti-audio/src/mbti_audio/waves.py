@@ -64,10 +64,11 @@ def from_pcm(flat: Tensor, starts: Sequence[int], lengths: Sequence[int], longes
         longest: T of the result.
         rate: Samples per second.
     """
-    wave = torch.zeros(len(starts), longest, dtype=torch.float32, device=flat.device)
+    wave = torch.empty(len(starts), longest, dtype=torch.float32, device=flat.device)
     for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
         # Row by row: an index for every sample takes far longer, and a whole batch would wake a second thread.
         torch.div(flat[start : start + length], FULL_SCALE, out=wave[row, :length])
+        wave[row, length:] = 0
     return Waves(wave, torch.tensor(lengths, dtype=torch.int64, device=flat.device), rate)
 
 
