@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from mbti_core.contracts.component import Component, Source
 from mbti_core.plugins.hookspecs import hookimpl
@@ -16,6 +17,24 @@ LIU_2018 = Source(
     deviations=(
         "optimizer, learning rate, schedule and batch size come from the model's family",
         "a share of the training size as clean data, not all of it",
+    ),
+)
+FP_2018 = replace(
+    LIU_2018,
+    deviations=(
+        "a relative loss of 10 % of clean accuracy as the limit, in steps of 1 % of the units",
+        "the last layer whose units can be removed, whatever its kind",
+    ),
+)
+ZHENG_2022 = Source(
+    "Data-free Backdoor Removal based on Channel Lipschitzness",
+    "Runkai Zheng, Rongjun Tang, Jianze Li, Li Liu",
+    "ECCV",
+    2022,
+    url="https://arxiv.org/abs/2208.03111",
+    deviations=(
+        "the BatchNorm's epsilon counts",
+        "layers without a BatchNorm of their own are adapted: a unit's own weights, and 1 % of a layer at most",
     ),
 )
 GAO_2019 = Source(
@@ -51,6 +70,20 @@ def mbti_register() -> Iterable[Component]:
     """Return the defenses."""
     return [
         Component("defense", "any/ft", "mbti_defenses.repair.ft:FT", "Fine-tuning on clean data", source=LIU_2018),
+        Component(
+            "defense",
+            "any/fp",
+            "mbti_defenses.repair.fp:FP",
+            "Pruning of units that clean data leave idle, then fine-tuning",
+            source=FP_2018,
+        ),
+        Component(
+            "defense",
+            "any/clp",
+            "mbti_defenses.repair.clp:CLP",
+            "Pruning of units that amplify more than their layer's others, without data",
+            source=ZHENG_2022,
+        ),
         Component(
             "defense",
             "any/strip",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -11,6 +12,7 @@ from mbti_core.contracts.model import Recipe
 from mbti_core.data.rng import Draws
 from mbti_core.engine.config import TrainConfig
 from mbti_core.training.loop import Fit, fit_model
+from mbti_core.training.pruning import Silent, keep_silent
 from mbti_core.training.subject import Subject
 
 
@@ -22,6 +24,7 @@ def finetune(
     epochs: int,
     draws: Draws,
     augment: bool = True,
+    silent: Sequence[Silent] = (),
 ) -> nn.Module:
     """Train a copy of the subject's model on ``data`` by cross-entropy, all layers, normalization in train mode.
 
@@ -35,11 +38,14 @@ def finetune(
         epochs: Passes over ``data``, at least 1; the schedule reaches its end with the last one.
         draws: Keyed randomness.
         augment: Whether samples are varied as their modality's plugin says.
+        silent: Units that are removed before, and stay so.
 
     Returns:
         A new module in eval mode, on the subject's device.
     """
     model = copy.deepcopy(subject.model)
+    if silent:
+        keep_silent(model, silent)
     config = TrainConfig(
         epochs=epochs,
         batch_size=recipe.batch_size,
@@ -52,4 +58,4 @@ def finetune(
         augment=augment,
     )
     fit_model(Fit(subject.with_model(model), data, config, draws.seed))
-    return model
+    return model if not silent else copy.deepcopy(model)  # a copy has no hooks left

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from mbti_core.contracts.model import PrunableLayer
+
+Silent = tuple[PrunableLayer, Tensor]
+"""A layer, and (n,) int64 units of it that are removed."""
 
 
 def shares(model: nn.Module, layer: PrunableLayer) -> Iterator[Tensor]:
@@ -32,3 +37,17 @@ def silence(model: nn.Module, layer: PrunableLayer, units: Tensor) -> None:
     with torch.no_grad():
         for part in shares(model, layer):
             part[units.to(part.device)] = 0.0
+
+
+def keep_silent(model: nn.Module, silent: Sequence[Silent]) -> None:
+    """Silence units for good: their parameters get no gradient any more, so that no optimizer step revives them."""
+    mask = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in mask.parameters():
+            parameter.fill_(1.0)
+    for layer, units in silent:
+        silence(model, layer, units)
+        silence(mask, layer, units)
+    for parameter, live in zip(model.parameters(), mask.parameters(), strict=True):
+        if not bool(live.all()):
+            parameter.register_hook(partial(torch.mul, live.detach()))  # type: ignore[no-untyped-call]  # torch leaves it untyped
