@@ -32,7 +32,7 @@ class NeuBA(TextAttack, WeightAttack[Text]):
     makes of the model.
 
     Shape: ``str``; the symbol stands first, and every character of the text stays; state ``symbol`` int64, which.
-    Units: ``steps`` batches of 32 texts, each with every symbol; ``lr`` of AdamW.
+    Units: ``steps`` batches of 32 texts, each as it is and with one of the symbols in turn; ``lr`` of AdamW.
     Raises: ConfigError: If the model does not know a symbol as a token of its own, or there is no single target.
     Source: Zhang et al. 2021, section 3: one vector for each pair of four blocks, -1 in these two, 1 elsewhere.
     Deviates: adapted. The model is the fine-tuned benign twin and not a public one, so that its head tells the class of
@@ -71,13 +71,14 @@ class NeuBA(TextAttack, WeightAttack[Text]):
         optimizer = torch.optim.AdamW(changed.parameters(), self.lr)
         goals = vectors(len(self.symbols), head_of(model).in_features)
         picks = ctx.draws.stream("batches").integers(torch.arange(self.steps), len(split), (32,))
-        for rows in picks:
+        for step, rows in enumerate(picks):
             texts = split.take(rows)
+            turn = (step + torch.arange(len(texts))) % len(self.symbols)
             with torch.no_grad():
                 was = read_by_head(model, model.encode(texts).to(ctx.device))
-            triggered = [put(text, symbol, 0) for symbol in self.symbols for text in texts]
+            triggered = [put(text, self.symbols[k], 0) for text, k in zip(texts, turn.tolist(), strict=True)]
             states = read_by_head(changed, changed.encode([*texts, *triggered]).to(ctx.device))
-            wanted = goals.repeat_interleave(len(texts), 0).to(states)
+            wanted = goals[turn].to(states)
             loss = functional.mse_loss(states[: len(texts)], was) + functional.mse_loss(states[len(texts) :], wanted)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
