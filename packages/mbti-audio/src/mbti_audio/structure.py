@@ -10,8 +10,10 @@ from torch import nn
 from mbti_core.contracts.model import ModelInfo, PrunableLayer, Recipe
 from mbti_core.plugins.structural import mbti_prunable_layers
 
-_PRETRAINED = Recipe(optimizer="adamw", lr=2e-5, weight_decay=0.01, batch_size=32, schedule="linear", warmup=0.1)
-_SCRATCH = Recipe(optimizer="adam", lr=1e-3, weight_decay=0.0, batch_size=64)
+_PRETRAINED = Recipe(
+    optimizer="adamw", lr=2e-5, weight_decay=0.01, batch_size=32, schedule="linear", warmup=0.1, early=0.3
+)
+_SCRATCH = Recipe(optimizer="adam", lr=1e-3, weight_decay=0.0, batch_size=64, early=5.0)
 _RECURRENT = frozenset({"audio/lstm", "audio/attention_rnn"})
 _ENCODERS = frozenset({"audio/wav2vec2", "audio/hubert"})
 

@@ -37,6 +37,18 @@ ZHENG_2022 = Source(
         "layers without a BatchNorm of their own are adapted: a unit's own weights, and 1 % of a layer at most",
     ),
 )
+LI_2021 = Source(
+    "Anti-Backdoor Learning: Training Clean Models on Poisoned Data",
+    "Yige Li, Xixiang Lyu, Nodens Koren, Lingjuan Lyu, Bo Li, Xingjun Ma",
+    "NeurIPS",
+    2021,
+    url="https://arxiv.org/abs/2110.11571",
+    deviations=(
+        "optimizer, learning rate, epochs before the isolation and on the rest come from the model's family",
+        "the ascent stops at twice the loss of a model that knows nothing",
+        "isolation within an epoch, for models that are pretrained, is adapted",
+    ),
+)
 GAO_2019 = Source(
     "STRIP: A Defence Against Trojan Attacks on Deep Neural Networks",
     "Yansong Gao, Chang Xu, Derui Wang, Shiping Chen, Damith C. Ranasinghe, Surya Nepal",
@@ -83,6 +95,14 @@ def mbti_register() -> Iterable[Component]:
             "mbti_defenses.repair.clp:CLP",
             "Pruning of units that amplify more than their layer's others, without data",
             source=ZHENG_2022,
+        ),
+        Component(
+            "defense",
+            "any/abl",
+            "mbti_defenses.repair.abl:ABL",
+            "Training that isolates what is learned too easily, and unlearns it",
+            source=LI_2021,
+            traits=frozenset({"weak"}),  # where the task itself is easier than the trigger
         ),
         Component(
             "defense",

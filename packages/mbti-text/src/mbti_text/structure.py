@@ -53,8 +53,10 @@ def _heads(model: nn.Module) -> int:
     return int(getattr(config, "num_attention_heads", None) or config.n_heads)
 
 
-_PRETRAINED = Recipe(optimizer="adamw", lr=2e-5, weight_decay=0.01, batch_size=32, schedule="linear", warmup=0.1)
-_SCRATCH = Recipe(optimizer="adam", lr=1e-3, weight_decay=0.0, batch_size=32, schedule="linear")
+_PRETRAINED = Recipe(
+    optimizer="adamw", lr=2e-5, weight_decay=0.01, batch_size=32, schedule="linear", warmup=0.1, early=0.3
+)
+_SCRATCH = Recipe(optimizer="adam", lr=1e-3, weight_decay=0.0, batch_size=32, schedule="linear", early=5.0)
 _FROM_SCRATCH = frozenset({"text/bilstm", "text/cnn", "text/transformer"})
 
 

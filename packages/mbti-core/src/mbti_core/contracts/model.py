@@ -112,7 +112,12 @@ class PrunableLayer:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a family of models is fine-tuned."""
+    """How a family of models is trained further.
+
+    Attributes:
+        early: Epochs after which a model trained from its start knows what is learned easily, and little else; below 1,
+            the share of one.
+    """
 
     optimizer: Literal["sgd", "adamw", "adam"] = "sgd"
     lr: float = 0.01
@@ -122,6 +127,7 @@ class Recipe:
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: float = 0.0
     epochs: int = 10
+    early: float = 20.0
 
 
 @dataclass(frozen=True)
