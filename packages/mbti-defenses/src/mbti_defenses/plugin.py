@@ -49,6 +49,20 @@ LI_2021 = Source(
         "isolation within an epoch, for models that are pretrained, is adapted",
     ),
 )
+WANG_2019 = Source(
+    "Neural Cleanse: Identifying and Mitigating Backdoor Attacks in Neural Networks",
+    "Bolun Wang, Yuanshun Yao, Shawn Shan, Huiying Li, Bimal Viswanath, Haitao Zheng, Ben Y. Zhao",
+    "IEEE S&P",
+    2019,
+    url="https://people.cs.uchicago.edu/~ravenben/publications/pdf/backdoor-sp19.pdf",
+    deviations=(
+        "a class's own samples do not count for its trigger",
+        "the median deviation of sizes counts as 5 % of their median at least",
+        "with fewer than 5 classes the ratio to the median of the others decides (adapted)",
+        "triggers of texts and sounds are adapted",
+        "unlearning by the recipe of the model's family, a trigger in whole batches",
+    ),
+)
 GAO_2019 = Source(
     "STRIP: A Defence Against Trojan Attacks on Deep Neural Networks",
     "Yansong Gao, Chang Xu, Derui Wang, Shiping Chen, Damith C. Ranasinghe, Surya Nepal",
@@ -117,5 +131,12 @@ def mbti_register() -> Iterable[Component]:
             "mbti_defenses.detect.ac:AC",
             "A second cluster in a class's features",
             source=CHEN_2018,
+        ),
+        Component(
+            "defense",
+            "any/nc",
+            "mbti_defenses.inspect.nc:NC",
+            "A class that a small trigger leads to, and unlearning that trigger",
+            source=WANG_2019,
         ),
     ]

@@ -16,6 +16,21 @@ from mbti_core.training.pruning import Silent, keep_silent
 from mbti_core.training.subject import Subject
 
 
+def config_of(recipe: Recipe, epochs: int, *, augment: bool) -> TrainConfig:
+    """Return how the loop trains by a recipe, whose own ``epochs`` is not read."""
+    return TrainConfig(
+        epochs=epochs,
+        batch_size=recipe.batch_size,
+        optimizer=recipe.optimizer,
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        schedule=recipe.schedule,
+        warmup=recipe.warmup,
+        augment=augment,
+    )
+
+
 def finetune(
     subject: Subject,
     data: LabelledSet,
@@ -46,16 +61,6 @@ def finetune(
     model = copy.deepcopy(subject.model)
     if silent:
         keep_silent(model, silent)
-    config = TrainConfig(
-        epochs=epochs,
-        batch_size=recipe.batch_size,
-        optimizer=recipe.optimizer,
-        lr=recipe.lr,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        schedule=recipe.schedule,
-        warmup=recipe.warmup,
-        augment=augment,
-    )
+    config = config_of(recipe, epochs, augment=augment)
     fit_model(Fit(subject.with_model(model), data, config, draws.seed))
     return model if not silent else copy.deepcopy(model)  # a copy has no hooks left

@@ -15,8 +15,8 @@ from mbti_core.contracts.defense import Defense, DefenseContext, DefenseOutcome,
 from mbti_core.contracts.model import Recipe
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import batches
-from mbti_core.engine.config import TrainConfig
 from mbti_core.errors import ConfigError
+from mbti_core.training.finetune import config_of
 from mbti_core.training.loop import Fit, fit_model
 from mbti_core.training.step import StepContext, TrainBatch, plain_step
 from mbti_core.training.subject import BATCH, Subject
@@ -90,10 +90,10 @@ class ABL(Defense):
         isolated = losses.argsort(stable=True)[: max(1, int(self.isolate * n))].sort().values
         rest = torch.ones(n, dtype=torch.bool)
         rest[isolated] = False
-        settled = _config(recipe, epochs, augment=True)
+        settled = config_of(recipe, epochs, augment=True)
         fit_model(Fit(subject, some(suspects, torch.nonzero(rest).flatten()), settled, ctx.draws.stream("rest").seed))
         ascent = replace(recipe, lr=recipe.lr / 20, warmup=0.0, schedule="constant")
-        against = _config(ascent, self.unlearn, augment=False)
+        against = config_of(ascent, self.unlearn, augment=False)
         few = some(suspects, isolated)
         fit_model(Fit(subject, few, against, ctx.draws.stream("unlearn").seed, step=forgetting))
         notes = {
@@ -114,7 +114,7 @@ class ABL(Defense):
         if early < 1:
             order = draws.stream("rows").permutation(len(data.index))
             data, early = some(data, order[: max(1, round(early * len(order)))]), 1
-        config = _config(replace(recipe, schedule="constant", warmup=0.0), math.ceil(early), augment=False)
+        config = config_of(replace(recipe, schedule="constant", warmup=0.0), math.ceil(early), augment=False)
         fit_model(Fit(subject, data, config, draws.seed, step=self.held_back))
 
     def held_back(self, batch: TrainBatch[Any], ctx: StepContext[Any]) -> Tensor:
@@ -163,17 +163,3 @@ def some(data: LabelledSet, rows: Tensor) -> LabelledSet:
     """Return the rows at positions (k,) as a set of their own."""
     at = rows.to(data.y.device)
     return LabelledSet(_Rows(data.x, rows), data.y[at], data.index[rows.to(data.index.device)])
-
-
-def _config(recipe: Recipe, epochs: int, *, augment: bool) -> TrainConfig:
-    return TrainConfig(
-        epochs=epochs,
-        batch_size=recipe.batch_size,
-        optimizer=recipe.optimizer,
-        lr=recipe.lr,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        schedule=recipe.schedule,
-        warmup=recipe.warmup,
-        augment=augment,
-    )

@@ -1,0 +1,1 @@
+"""Inspection: what a model itself gives away of a backdoor."""
