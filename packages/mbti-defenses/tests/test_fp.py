@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,7 @@ from mbti_core.contracts.defense import CleanSet
 from mbti_core.contracts.model import PrunableLayer
 from mbti_core.data.rng import scoped_globals
 from mbti_core.errors import ConfigError, NotSupportedError
+from mbti_core.training.pruning import silence
 from mbti_defenses.repair.fp import FP, accuracy, activations, last_layers, split_units
 
 DEAD = list(range(20, 30))
@@ -69,12 +72,20 @@ def test_removed_units_stay_zero_through_fine_tuning(bench, conv_victim, clean):
 def test_the_step_that_loses_too_much_is_taken_back(with_dead, clean):
     order = torch.arange(29, -1, -1)  # dead ones first
     layers = [PrunableLayer("1", 30)]
-    kept, steps = FP(max_drop=0.05, step=0.1).prune(with_dead, layers, order, clean.calibrate)
-    assert kept + 1 >= 10
-    assert kept % 3 == 0
-    assert steps == kept // 3 + 1
-    all_kept, _ = FP(max_drop=0.99, step=0.1).prune(with_dead, layers, order, clean.calibrate)
-    assert kept <= all_kept < 30
+    before = accuracy(with_dead, clean.calibrate)
+
+    def loss(count: int) -> float:
+        pruned = with_dead.with_model(copy.deepcopy(with_dead.model))
+        silence(pruned.model, layers[0], order[:count])
+        return 1 - accuracy(pruned, clean.calibrate) / before
+
+    losses = [loss(3 * steps) for steps in range(10)]
+    for limit in (0.05, 0.3, 0.99):
+        removed, tried = FP(max_drop=limit, step=0.1).prune(with_dead, layers, order, clean.calibrate)
+        assert removed % 3 == 0
+        assert losses[removed // 3] <= limit < max(losses[removed // 3 + 1 :], default=1.0)
+        assert removed >= 9
+        assert tried <= 4
 
 
 def test_both_directions_of_a_recurrent_layer_are_pruned(bench, clean):

@@ -32,8 +32,7 @@ class FP(Defense):
     clean samples; fine-tuning then undoes what the attacker may have put into the other units.
 
     Attributes:
-        max_drop: Largest loss of clean accuracy by pruning, as a share of the accuracy before, in [0, 1). The last mask
-            before the first step that loses more is kept.
+        max_drop: Largest loss of clean accuracy by pruning, as a share of the accuracy before, in [0, 1).
         step: Share of the layer's units that a step removes, rounded up.
         epochs: Passes of fine-tuning over the budget; None takes the recipe of the model's family.
         lr: Its base learning rate; None takes the recipe's.
@@ -52,8 +51,10 @@ class FP(Defense):
     Deviates:
         A unit's activation is the mean positive part of what its layer, behind its BatchNorm, gives out: the function
         that follows is not known here, and a ReLU lets through just that. Of recurrent units and attention heads it is
-        the mean magnitude. Padding that a model does not mask inside counts with the rest. Accuracy is measured on
-        samples disjoint from those that activations and fine-tuning use, and never on test data.
+        the mean magnitude. Padding that a model does not mask inside counts with the rest. The last step that loses no
+        more is found by bisection, in 7 measurements in place of 100: the same step as long as accuracy falls from step
+        to step. Accuracy is measured on samples disjoint from those that activations and fine-tuning use, and never on
+        test data.
 
     Example:
         >>> FP().max_drop
@@ -82,37 +83,39 @@ class FP(Defense):
             )
         last = last_layers(subject, layers, data)
         order = activations(subject, last, data).argsort(stable=True)
-        kept, steps = self.prune(subject, last, order, held_out)
+        removed, tried = self.prune(subject, last, order, held_out)
         recipe = ctx.adapters.recipe(ctx.info)
         epochs = recipe.epochs if self.epochs is None else self.epochs
         recipe = recipe if self.lr is None else replace(recipe, lr=self.lr)
-        silent = split_units(last, order[:kept])
+        silent = split_units(last, order[:removed])
         model = finetune(subject, data, recipe, epochs=epochs, draws=ctx.draws.stream("finetune"), silent=silent)
         notes = {
             "rows": len(data.index),
             "measured_on": len(held_out.index),
             "units": len(order),
-            "removed": kept,
+            "removed": removed,
             "epochs": epochs,
             "lr": recipe.lr,
-            "forwards": (1 + epochs) * len(data.index) + (1 + steps) * len(held_out.index),
+            "forwards": (1 + epochs) * len(data.index) + (1 + tried) * len(held_out.index),
         }
         return DefenseOutcome(model=model, notes=notes)
 
     def prune(
         self, subject: Subject, layers: Sequence[PrunableLayer], order: Tensor, held_out: LabelledSet
     ) -> tuple[int, int]:
-        """Return how many units, in ``order``, can go without too large a loss, and how many steps were tried."""
-        pruned = subject.with_model(copy.deepcopy(subject.model))
-        before = accuracy(pruned, held_out)
-        size, kept = math.ceil(self.step * len(order)), 0
-        for steps, upto in enumerate(range(size, len(order), size), 1):
-            for layer, units in split_units(layers, order[kept:upto]):
+        """Return how many units, in ``order``, can go without too large a loss, and how many masks were tried."""
+        before, size = accuracy(subject, held_out), math.ceil(self.step * len(order))
+        fits, fails, tried = 0, -(-len(order) // size), 0  # in steps; all units at once never fit
+        while fails - fits > 1:
+            middle, tried = (fits + fails) // 2, tried + 1
+            pruned = subject.with_model(copy.deepcopy(subject.model))
+            for layer, units in split_units(layers, order[: middle * size]):
                 silence(pruned.model, layer, units)
             if before - accuracy(pruned, held_out) > self.max_drop * before:
-                return kept, steps
-            kept = upto
-        return kept, steps if len(order) > size else 0
+                fails = middle
+            else:
+                fits = middle
+        return fits * size, tried
 
 
 def accuracy(subject: Subject, data: LabelledSet) -> float:
