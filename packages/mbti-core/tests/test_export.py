@@ -97,6 +97,14 @@ def test_what_is_there_is_kept(export: Call, what: str) -> None:
     assert not Path("runs").exists()
 
 
+def test_the_working_folder_itself_will_do_where_it_is_empty(export: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, store = Path("run.yaml").absolute(), Path("runs").absolute()
+    Path("empty").mkdir()
+    monkeypatch.chdir("empty")
+    assert export(str(spec), "--output", ".", "--store", str(store)).code == 0
+    assert len(table(spec.with_name("empty"))) == 100
+
+
 def test_of_a_grid_one_split_is_chosen(export: Call) -> None:
     Path("grid.yaml").write_text(SPEC.replace("attack:", "seeds: [0, 1]\nattack:"))
     answer = export("grid.yaml", "--output", "out")

@@ -90,6 +90,7 @@ def _written(
 @contextmanager
 def _whole(folder: Path) -> Iterator[Path]:
     """Give a folder beside ``folder`` to write to, which takes its place in the end; what was begun is removed."""
+    folder = folder.absolute()  # "." has no name
     part = folder.with_name(f".{folder.name}.part")
     try:
         check_free(folder)

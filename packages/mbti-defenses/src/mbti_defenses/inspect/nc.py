@@ -19,6 +19,7 @@ from mbti_core.training.loop import Fit, Step, fit_model
 from mbti_core.training.step import StepContext, TrainBatch, plain_step
 from mbti_core.training.subject import Subject
 from mbti_defenses.budget import demand
+from mbti_defenses.further import recipe_of
 from mbti_defenses.inspect.inversion import Search, invert
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -112,9 +113,9 @@ class NC(Defense):
     ) -> nn.Module:
         """Return a copy that was trained on clean samples, a share of the batches with one of the triggers."""
         assert view.clean is not None
-        recipe = ctx.adapters.recipe(ctx.info)
+        recipe = recipe_of(ctx, self.epochs, None)
         model, draws = copy.deepcopy(subject.model), ctx.draws.stream("unlearn")
-        config = config_of(recipe, self.epochs or recipe.epochs, augment=True)
+        config = config_of(recipe, recipe.epochs, augment=True)
         step = self.with_triggers(subject.with_model(model), triggers, draws, ctx)
         fit_model(Fit(subject.with_model(model), view.clean.fit, config, draws.seed, step=step))
         return model

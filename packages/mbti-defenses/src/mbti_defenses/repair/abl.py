@@ -20,6 +20,7 @@ from mbti_core.training.finetune import config_of
 from mbti_core.training.loop import Fit, fit_model
 from mbti_core.training.step import StepContext, TrainBatch, plain_step
 from mbti_core.training.subject import BATCH, Subject
+from mbti_defenses.further import recipe_of
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -81,16 +82,14 @@ class ABL(Defense):
         if n < 2:
             raise ConfigError(f"ABL needs at least 2 training rows, got {n}.", "Take more rows.")
         suspects = some(view.suspects, order)  # by id, so that their order decides nothing
-        subject, recipe = view.model_factory(), ctx.adapters.recipe(ctx.info)
-        recipe = recipe if self.lr is None else replace(recipe, lr=self.lr)
+        subject, recipe = view.model_factory(), recipe_of(ctx, self.epochs, self.lr)
         early = recipe.early if self.early is None else self.early
-        epochs = recipe.epochs if self.epochs is None else self.epochs
         self.learn_easily(subject, suspects, recipe, early, ctx.draws.stream("early"))
         losses = row_losses(subject, suspects)
         isolated = losses.argsort(stable=True)[: max(1, int(self.isolate * n))].sort().values
         rest = torch.ones(n, dtype=torch.bool)
         rest[isolated] = False
-        settled = config_of(recipe, epochs, augment=True)
+        settled = config_of(recipe, recipe.epochs, augment=True)
         fit_model(Fit(subject, some(suspects, torch.nonzero(rest).flatten()), settled, ctx.draws.stream("rest").seed))
         ascent = replace(recipe, lr=recipe.lr / 20, warmup=0.0, schedule="constant")
         against = config_of(ascent, self.unlearn, augment=False)
@@ -99,11 +98,11 @@ class ABL(Defense):
         notes = {
             "early": early,
             "isolated": len(isolated),
-            "epochs": epochs,
+            "epochs": recipe.epochs,
             "lr": recipe.lr,
             "loss_of_isolated": float(losses[isolated].mean()),
             "loss_of_rest": float(losses[rest].mean()),
-            "forwards": (early + 1 + epochs) * n + self.unlearn * len(isolated),
+            "forwards": (early + 1 + recipe.epochs) * n + self.unlearn * len(isolated),
         }
         back = torch.argsort(order)
         keep = rest[back]

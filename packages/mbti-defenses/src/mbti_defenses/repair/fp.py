@@ -6,7 +6,6 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import torch
@@ -21,6 +20,7 @@ from mbti_core.training.finetune import finetune
 from mbti_core.training.pruning import Silent, silence
 from mbti_core.training.subject import BATCH, Subject
 from mbti_defenses.budget import demand
+from mbti_defenses.further import recipe_of
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -84,19 +84,17 @@ class FP(Defense):
         last = last_layers(subject, layers, data)
         order = activations(subject, last, data).argsort(stable=True)
         removed, tried = self.prune(subject, last, order, held_out)
-        recipe = ctx.adapters.recipe(ctx.info)
-        epochs = recipe.epochs if self.epochs is None else self.epochs
-        recipe = recipe if self.lr is None else replace(recipe, lr=self.lr)
+        recipe = recipe_of(ctx, self.epochs, self.lr)
         silent = split_units(last, order[:removed])
-        model = finetune(subject, data, recipe, epochs=epochs, draws=ctx.draws.stream("finetune"), silent=silent)
+        model = finetune(subject, data, recipe, epochs=recipe.epochs, draws=ctx.draws.stream("finetune"), silent=silent)
         notes = {
             "rows": len(data.index),
             "measured_on": len(held_out.index),
             "units": len(order),
             "removed": removed,
-            "epochs": epochs,
+            "epochs": recipe.epochs,
             "lr": recipe.lr,
-            "forwards": (1 + epochs) * len(data.index) + (1 + tried) * len(held_out.index),
+            "forwards": (1 + recipe.epochs) * len(data.index) + (1 + tried) * len(held_out.index),
         }
         return DefenseOutcome(model=model, notes=notes)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import PositiveFloat, PositiveInt
@@ -10,6 +9,7 @@ from pydantic import PositiveFloat, PositiveInt
 from mbti_core.contracts.defense import Defense, DefenseContext, DefenseOutcome, DefenseView, Need, Yield
 from mbti_core.training.finetune import finetune
 from mbti_defenses.budget import demand
+from mbti_defenses.further import recipe_of
 
 
 class FT(Defense):
@@ -53,9 +53,12 @@ class FT(Defense):
         assert subject is not None  # declared in needs, as the next
         assert clean is not None
         data = demand(clean.fit, "FT", "to train on")
-        recipe = ctx.adapters.recipe(ctx.info)
-        epochs = recipe.epochs if self.epochs is None else self.epochs
-        recipe = recipe if self.lr is None else replace(recipe, lr=self.lr)
-        model = finetune(subject, data, recipe, epochs=epochs, draws=ctx.draws.stream("finetune"))
-        notes = {"rows": len(data.index), "epochs": epochs, "lr": recipe.lr, "forwards": epochs * len(data.index)}
+        recipe = recipe_of(ctx, self.epochs, self.lr)
+        model = finetune(subject, data, recipe, epochs=recipe.epochs, draws=ctx.draws.stream("finetune"))
+        notes = {
+            "rows": len(data.index),
+            "epochs": recipe.epochs,
+            "lr": recipe.lr,
+            "forwards": recipe.epochs * len(data.index),
+        }
         return DefenseOutcome(model=model, notes=notes)
