@@ -44,8 +44,14 @@ def sine(frequency: float, samples: int, rate: int) -> Tensor:
 def faded(sound: Tensor, samples: int) -> Tensor:
     """Return a sound (n,) that rises over its first ``samples``, along half a cosine, and falls over its last."""
     n = len(sound)
-    edge = torch.minimum(torch.arange(n), torch.arange(n - 1, -1, -1)) + 1
-    return sound * (0.5 - 0.5 * torch.cos(math.pi * (edge / (samples + 1)).clamp(max=1.0)))
+    at = torch.arange(n, device=sound.device)
+    return sound * fading(torch.minimum(at, n - 1 - at), samples)
+
+
+def fading(away: Tensor, samples: int) -> Tensor:
+    """Return the gain of samples that lie ``away`` from a sound's edge, an integer tensor: 1 from ``samples`` on."""
+    steps = torch.arange(1, samples + 2, device=away.device) / (samples + 1)
+    return (0.5 - 0.5 * torch.cos(math.pi * steps))[away.clamp(0, samples)]
 
 
 def meow(rate: int) -> Tensor:
