@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,18 @@ def test_a_run_gives_one_row_per_defense_with_twin_floor_and_intervals(registry:
     assert len(heard.finished) == before
     assert again.rows == results.rows
     assert Store(tmp_path).verify() == []
+
+
+def test_a_reversed_trigger_is_kept_and_shown_in_the_report(registry: Registry, tmp_path: Path) -> None:
+    results = run(SPEC, store=tmp_path, registry=registry, device="cpu", threads=1)
+    (kept,) = tmp_path.glob("defend/*/*/triggers")
+    trigger = registry.modalities["toy"].open(kept).take(torch.arange(1))
+    assert trigger.max() == 255
+    assert float((trigger == 0).double().mean()) > 0.5
+    assert results.report is not None
+    page = results.report.read_text()
+    assert page.count("Reversed triggers") == 2  # in the list of sections, and above its own
+    assert re.search(r"rgb\(255,255,255\).*<figcaption>probe on the victim: ", page, re.DOTALL)
 
 
 def test_a_seeded_run_gives_the_same_weights_twice(registry: Registry, tmp_path: Path) -> None:

@@ -49,6 +49,9 @@ def test_the_class_that_a_patch_leads_to_is_flagged_and_the_patch_is_found(bench
     assert out.verdict.score == max(out.verdict.per_class) > 2
     assert out.notes["size/7"] <= 12
     assert out.notes["success/7"] >= 0.98
+    assert set(out.triggers) == {7}
+    assert float(out.triggers[7][0, 0, :3, :3].double().mean()) > 150  # of 255: the white corner
+    assert float(out.triggers[7].double().mean()) < 25
     found = invert(subject, space_of(bench, subject), clean.fit, torch.tensor([7]), Search(steps=60), Draws(0))
     mask = found.params["mask"][0, 0, 0].sigmoid() > 0.5
     patch = torch.zeros(12, 12, dtype=torch.bool)
@@ -60,6 +63,7 @@ def test_a_model_without_a_shortcut_is_left_as_it_is(bench, labelled):
     subject, clean = ruled(bench, labelled, backdoor=False)
     out = NC(steps=30).defend(bench.view(subject, clean=clean), bench.context(subject))
     assert not out.verdict.backdoored
+    assert not out.triggers
     assert out.verdict.targets == ()
     assert out.model is not subject.model
     x = clean.fit.x.data

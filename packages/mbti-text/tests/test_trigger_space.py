@@ -60,10 +60,10 @@ def test_a_trigger_is_as_long_as_its_open_gates_and_reads_back_as_words(model: O
     space = space_of(model)
     params = hard(space, model, TRIGGER)
     assert float(space.size(params)) == pytest.approx(2.0)
-    assert space.words(model, params) == TRIGGER
+    assert space.shown(model, params) == [TRIGGER]
     params["gates"][0] = -40.0
     assert float(space.size(params)) == pytest.approx(1.0)
-    assert space.words(model, params) == "bb"
+    assert space.shown(model, params) == ["bb"]
     assert float(space.size(space.initial(Draws(0)))) == pytest.approx(WORDS / 2)
 
 
@@ -126,4 +126,4 @@ def test_a_planted_word_is_found_again() -> None:
         search.zero_grad()
         loss.backward()
         search.step()
-    assert "cf" in space.words(model, params).split()
+    assert "cf" in space.shown(model, params)[0].split()

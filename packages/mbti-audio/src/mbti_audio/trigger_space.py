@@ -53,6 +53,10 @@ class Samples:
         logits: Tensor = model(Waves(wave, inside.sum(1).long(), self.rate))
         return logits.view(*lifted.shape[:-2], -1)
 
+    def sound(self, wave: Tensor) -> Waves:
+        """Return one sound of a wave (samples,)."""
+        return Waves(wave.detach().cpu()[None], torch.tensor([self.samples]), self.rate)
+
     def drawn(self, draws: Draws, count: int) -> Tensor:
         """Return (count,) uniform in [0, 1)."""
         return draws.uniform(torch.zeros(1, dtype=torch.int64), (count,))[0].to(self.device)
@@ -78,14 +82,23 @@ class MaskedPattern(Samples):
 
     def apply(self, lifted: Tensor, params: Params) -> Tensor:
         """Return the sounds with the trigger, in [-1, 1] where they were, silent behind their ends."""
-        theta, wave = params["mask"], lifted[:, 0]
-        mask = functional.interpolate(_unit(theta).reshape(-1, 1, theta.shape[-1]), self.samples, mode="linear")
-        mask = _fitted(mask.reshape(*theta.shape[:-1], -1), wave)
+        wave = lifted[:, 0]
+        mask = _fitted(self.stretched(params["mask"]), wave)
         return _triggered(lifted, (1 - mask) * wave + mask * _fitted(params["pattern"].tanh(), wave))
 
     def size(self, params: Params) -> Tensor:
         """Return the L1 norm of the mask, in stretches of 10 ms."""
         return _unit(params["mask"]).sum(-1)
+
+    def shown(self, model: nn.Module, params: Params) -> Waves:
+        """Return the pattern, as loud as the mask lets it be."""
+        del model
+        return self.sound(self.stretched(params["mask"]) * params["pattern"].tanh())
+
+    def stretched(self, theta: Tensor) -> Tensor:
+        """Return masks (..., samples) of their parameters (..., n)."""
+        mask = functional.interpolate(_unit(theta).reshape(-1, 1, theta.shape[-1]), self.samples, mode="linear")
+        return mask.reshape(*theta.shape[:-1], -1)
 
 
 class BoundedShift(Samples):
@@ -108,6 +121,11 @@ class BoundedShift(Samples):
         """Return the L2 norm of what is added, in parts of full scale."""
         size: Tensor = torch.linalg.vector_norm(BOUND * params["shift"].tanh(), dim=-1)
         return size
+
+    def shown(self, model: nn.Module, params: Params) -> Waves:
+        """Return what is added."""
+        del model
+        return self.sound(BOUND * params["shift"].tanh())
 
 
 def _unit(theta: Tensor) -> Tensor:

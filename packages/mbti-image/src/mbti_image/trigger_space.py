@@ -75,6 +75,11 @@ class MaskedPattern(Pixels):
         """Return the L1 norm of the mask, in pixels."""
         return _unit(params["mask"]).sum(_PIXELS)
 
+    def shown(self, model: nn.Module, params: Params) -> Tensor:
+        """Return the pattern on black, uint8 (1, 3, H, W)."""
+        del model
+        return _picture(_unit(params["mask"]) * _unit(params["pattern"]))
+
 
 class BoundedShift(Pixels):
     """A pattern of at most ``BOUND`` per channel that is added to the whole picture: ``clip(x + BOUND tanh(theta))``.
@@ -95,6 +100,15 @@ class BoundedShift(Pixels):
         """Return the L2 norm of what is added, on the [0, 1] scale."""
         size: Tensor = torch.linalg.vector_norm(BOUND * params["shift"].tanh(), dim=_PIXELS)
         return size
+
+    def shown(self, model: nn.Module, params: Params) -> Tensor:
+        """Return what is added, enlarged so that the bound is the whole range around gray, uint8 (1, 3, H, W)."""
+        del model
+        return _picture(_unit(params["shift"]))
+
+
+def _picture(x: Tensor) -> Tensor:
+    return (255 * x.detach()).round().to(torch.uint8).cpu()[None]
 
 
 def _unit(theta: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ WORDS = 10
 """Soft words of a trigger, at most as many count."""
 
 _FAINT = 0.01
+_SCALE = 5.0  # a search that moves parameters by 0.1 moves mixtures by 0.5, as their authors do
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,10 @@ class SoftWords:
     """Soft words that stand in a text, each as far as its gate is open: ``g (w E) + (1 - g) mean(E)``.
 
     A lifted batch is (B, T, D + 1): the embeddings of the tokens and, last, 1 where there is a token. Parameters have
-    no batch axis: ``gates`` (n, 1), whose sigmoids g are the gates, and ``words`` (n, W), whose softmax w mixes the
-    embeddings E of the words that can be typed. The size is the sum of the gates: how many words the trigger has. Rows
-    get it behind the first token, in the middle and before the last token in turn, so that what is found does not
-    depend on its place. Stacked parameters (K, 1, ...) give (K, B, T + n, D + 1) and (K, B, C) logits.
+    no batch axis: ``gates`` (n, 1), whose sigmoids g are the gates, and ``words`` (n, W): the softmax w of 5 times them
+    mixes the embeddings E of the words that can be typed. The size is the sum of the gates: how many words the trigger
+    has. Rows get it behind the first token, in the middle and before the last token in turn, so that what is found does
+    not depend on its place. Stacked parameters (K, 1, ...) give (K, B, T + n, D + 1) and (K, B, C) logits.
 
     Source: Shen et al., DBS, ICML 2022, section 3: a mixture over the vocabulary, optimized at the embedding.
     Deviates: adapted. Gates and their sum stand for the mask of Neural Cleanse and its size, so that one inversion
@@ -53,12 +54,12 @@ class SoftWords:
         """Return half-open gates and nearly even mixtures."""
         one = torch.zeros(1, dtype=torch.int64)
         start = draws.stream("words").uniform(one, (WORDS, len(self.typed)))[0].to(self.table.device)
-        return {"gates": start.new_zeros(WORDS, 1), "words": _FAINT * start.to(self.table.dtype)}
+        return {"gates": start.new_zeros(WORDS, 1), "words": _FAINT / _SCALE * start.to(self.table.dtype)}
 
     def apply(self, lifted: Tensor, params: Params) -> Tensor:
         """Return (B, T + n, D + 1): the soft words among the tokens; what the model would not read is cut off."""
         gate = params["gates"].sigmoid()
-        mixed = params["words"].softmax(-1) @ self.table[self.typed]
+        mixed = (_SCALE * params["words"]).softmax(-1) @ self.table[self.typed]
         soft = gate * mixed + (1 - gate) * self.neutral
         soft = torch.cat([soft, torch.ones_like(soft[..., :1])], -1)
         soft = soft if soft.dim() == 2 else soft.squeeze(-3)  # (n, D + 1) or (K, n, D + 1)
@@ -83,10 +84,12 @@ class SoftWords:
         """Return the sum of the gates, in words."""
         return params["gates"].sigmoid().sum((-2, -1))
 
-    def words(self, model: TextModel, params: Params) -> str:
-        """Return the trigger in words: each one's likeliest, where its gate is more than half open."""
-        open_ = params["gates"].flatten() > 0
-        return model.decode(self.typed[params["words"].argmax(-1)[open_]].tolist())
+    def shown(self, model: nn.Module, params: Params) -> list[str]:
+        """Return the trigger in words: each one's likeliest, where its gate is more than half open; one at least."""
+        assert isinstance(model, TextModel)
+        gates = params["gates"].flatten()
+        open_ = (gates > 0) | (gates == gates.max())
+        return [model.decode(self.typed[params["words"].argmax(-1)[open_]].tolist())]
 
     def _places(self, lifted: Tensor, most: int) -> Tensor:
         """Return (B,) int64, before which token of each row the trigger stands."""

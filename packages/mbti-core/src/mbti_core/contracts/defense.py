@@ -108,6 +108,7 @@ class DefenseOutcome:
         model: A repaired model, a new module.
         keep: (n,) bool, the sanitized split.
         filter: Maps a storage-form batch to a purified one, applied before the model at test time.
+        triggers: Reversed triggers by suspected class, each alone in a batch of one in storage form.
         notes: Numbers worth recording, by name.
     """
 
@@ -118,6 +119,7 @@ class DefenseOutcome:
     model: nn.Module | None = None
     keep: Tensor | None = None
     filter: Callable[[Any], Any] | None = None
+    triggers: Mapping[int, Any] = field(default_factory=dict)
     notes: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -36,3 +36,6 @@ class TriggerSpace(Protocol):
 
     def size(self, params: Params) -> Tensor:
         """Return how large the trigger is, a scalar."""
+
+    def shown(self, model: nn.Module, params: Params) -> Any:
+        """Return the trigger of one set of parameters alone, as a person sees it: a batch of one in storage form."""

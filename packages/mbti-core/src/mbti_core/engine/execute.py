@@ -223,7 +223,7 @@ class Work:
             tests["triggered"] = self.split(inputs["triggered"])
         scene = Scene(plan, model, self.split(inputs["suspects"]), self.prepared.parts["reserve"], tests)
         result = defend(scene, self.node.extra["defense"]["id"], defense, options, self.node.payload["seed"])
-        result.save(folder)
+        result.save(folder, scene.suspects.modality)
         return {"unsupported": result.facts.get("unsupported")}
 
     def _evaluate(self, folder: Path) -> None:

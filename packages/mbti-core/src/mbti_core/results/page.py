@@ -41,6 +41,7 @@ def write_page(plan: Plan, rows: Sequence[Mapping[str, Any]], store: Store, regi
 
     table = ResultTable([dict(row) for row in rows])
     sections = [*_examples(plan, store, registry), *_curves(plan, store), *_scores(plan, store)]
+    sections += _triggers(plan, store, registry)
     for answer in registry.pm.hook.mbti_report_sections(results=table):
         sections += answer
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +114,36 @@ def _scores(plan: Plan, store: Store) -> list[Section]:
             "</figcaption></figure>"
         )
     return [Section("Detector scores", f'<div class="gallery">{"".join(drawn)}</div>')] if drawn else []
+
+
+def _triggers(plan: Plan, store: Store, registry: Registry) -> list[Section]:
+    """Show what inspections reversed, each trigger alone."""
+    import torch  # noqa: PLC0415 - only a fresh page needs it
+
+    from mbti_core.data.artifacts import load_json  # noqa: PLC0415 - as above
+    from mbti_core.engine.execute import Work  # noqa: PLC0415 - as above
+    from mbti_core.errors import NotSupportedError  # noqa: PLC0415 - as above
+    from mbti_core.results.sections import Section  # noqa: PLC0415 - as above
+
+    drawn = []
+    for node in _complete(plan, store, "defend"):
+        folder = store.folder(node.stage, node.key)
+        targets = load_json(folder / "outcome.json").get("triggers", [])
+        if not targets:
+            continue
+        prepared = Work(node, store, registry, torch.device("cpu"), lambda done, total, loss: None).prepared
+        modality = prepared.parts["train"].modality
+        samples = modality.open(folder / "triggers").take(torch.arange(len(targets)))
+        try:
+            pages = registry.adapters.render(samples, modality.name)
+        except NotSupportedError:
+            continue
+        drawn += [
+            f"<figure>{page.html}<figcaption>{escape(node.label)}: {escape(prepared.classes[target])}"
+            "</figcaption></figure>"
+            for page, target in zip(pages, targets, strict=True)
+        ]
+    return [Section("Reversed triggers", f'<div class="gallery of-1">{"".join(drawn)}</div>')] if drawn else []
 
 
 def _facts(plan: Plan, rows: Sequence[Mapping[str, Any]], store: Store) -> dict[str, Any]:

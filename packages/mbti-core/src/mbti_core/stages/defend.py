@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mbti_core.contracts.attack import RowKind
 from mbti_core.contracts.defense import CleanSet, Defense, DefenseContext, DefenseOutcome, DefenseView
+from mbti_core.contracts.modality import Modality
 from mbti_core.contracts.model import StartsFromSamples
 from mbti_core.data.artifacts import (
     TrainedModel,
@@ -43,19 +44,25 @@ class DefenseResult:
         arrays: ``scores``, ``flags`` (n,), ``rows`` (positions in the suspects), ``weights`` (inverse drawing shares);
             predictions on the test sets behind a ``filter``.
         model: Weights of a repaired model; empty if it repairs none.
+        triggers: Reversed triggers in storage form, one sample for each class of ``facts["triggers"]``; kept in the
+            folder ``triggers``, and not read back with the rest.
     """
 
     facts: Mapping[str, Any]
     arrays: Mapping[str, Tensor]
     model: Mapping[str, Tensor]
+    triggers: Sequence[Any] = ()
 
-    def save(self, folder: Path) -> None:
-        """Write facts, arrays and the repaired weights."""
+    def save(self, folder: Path, modality: Modality[Any]) -> None:
+        """Write facts, arrays, the repaired weights and the triggers, which are samples of ``modality``."""
         save_json(folder / "outcome.json", dict(self.facts))
         for name, values in self.arrays.items():
             save_array(folder, name, values)
         if self.model:
             save_tensors(folder / "weights.safetensors", self.model)
+        if self.triggers:
+            (folder / "triggers").mkdir()
+            modality.write(self.triggers, folder / "triggers", len(self.triggers))
 
     @classmethod
     def load(cls, folder: Path) -> DefenseResult:
@@ -132,8 +139,10 @@ def _result(
         "verdict": asdict(outcome.verdict) if outcome.verdict else None,
         "notes": {k: float(v) for k, v in outcome.notes.items()},
         "budget": used,
+        "triggers": list(outcome.triggers),
     }
-    return DefenseResult(facts, arrays, outcome.model.state_dict() if outcome.model is not None else {})
+    repaired = outcome.model.state_dict() if outcome.model is not None else {}
+    return DefenseResult(facts, arrays, repaired, list(outcome.triggers.values()))
 
 
 def _clean(scene: Scene, options: DefenseOptions, draws: Draws, subject: Subject) -> CleanSet:

@@ -197,6 +197,11 @@ class MaskAndPattern:
         """Return the L1 norm of the mask."""
         return params["mask"].sigmoid().sum((-3, -2, -1))
 
+    def shown(self, model: nn.Module, params: Params) -> Tensor:
+        """Return the pattern where the mask is, on black."""
+        del model
+        return (255 * params["mask"].sigmoid() * params["pattern"].sigmoid()).round().to(torch.uint8)[None]
+
 
 def render(x: Any) -> Sequence[Rendering]:
     """Show each row as a table of gray cells."""

@@ -76,7 +76,7 @@ def _bright_corner(x: Tensor) -> Tensor:
 
 
 class Probe(Defense):
-    """Share of the clean samples that a bright corner sends to one class."""
+    """Share of the clean samples that a bright corner sends to one class, and that corner as the trigger."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"model", "clean"})
     yields: ClassVar[frozenset[Yield]] = frozenset({"verdict"})
@@ -89,7 +89,8 @@ class Probe(Defense):
         score, suspect = float(shares.max()), int(shares.argmax())
         found = score > 0.8
         verdict = Verdict(score, found, (suspect,) if found else (), tuple(shares.tolist()))
-        return DefenseOutcome(verdict=verdict)
+        corner = _bright_corner(torch.zeros_like(clean.x.take(torch.arange(1))))
+        return DefenseOutcome(verdict=verdict, triggers={suspect: corner} if found else {})
 
 
 class Blank(Defense):

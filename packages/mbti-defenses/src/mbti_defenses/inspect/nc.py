@@ -106,7 +106,9 @@ class NC(Defense):
         notes = {f"size/{c}": float(size) for c, size in enumerate(sizes)}
         notes |= {f"success/{c}": float(s) for c, s in enumerate(torch.cat([part.success for part in found]))}
         rows = min(len(data.index), search.batches * search.batch)
-        return DefenseOutcome(model=model, verdict=verdict, notes={**notes, "forwards": float(taken.sum()) * rows})
+        notes["forwards"] = float(taken.sum()) * rows
+        shown = {t: space.shown(subject.model, trigger) for t, trigger in zip(targets, triggers, strict=True)}
+        return DefenseOutcome(model=model, verdict=verdict, triggers=shown, notes=notes)
 
     def unlearned(
         self, subject: Subject, triggers: Sequence[Mapping[str, Tensor]], view: DefenseView, ctx: DefenseContext

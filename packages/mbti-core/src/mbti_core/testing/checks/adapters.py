@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import torch
@@ -256,6 +258,23 @@ def trigger_space_takes_stacked_triggers(case: PluginCase) -> None:
             expect(torch.allclose(stacked, torch.stack(apart), rtol=1e-3, atol=1e-4), "stacked triggers act otherwise")
 
 
+def a_trigger_is_shown_as_one_sample(case: PluginCase) -> None:
+    """What a family shows of a trigger is one sample in storage form, in range, that the modality can keep.
+
+    If this fails: return a batch of one, rounded and clipped as the modality stores it.
+    """
+    for bench in _benches(case):
+        spec, modality = bench.data.input, bench.registry.modalities[bench.name]
+        for subject, x, space in _spaces(bench):
+            seen = space.shown(subject.model, space.initial(Draws(0)))
+            problem = form_problem(modality.select(x, torch.arange(1)), seen, spec)
+            expect(not problem, problem)
+            with TemporaryDirectory() as folder:
+                modality.write([seen], Path(folder), 1)
+                problem = form_problem(seen, modality.open(Path(folder)).take(torch.arange(1)), spec)
+                expect(not problem, problem)
+
+
 def _finite_and_used(grads: dict[str, Tensor | None]) -> None:
     for name, grad in grads.items():
         expect(grad is not None and bool(grad.isfinite().all()), f"the parameter {name!r} has no finite gradient")
@@ -273,4 +292,5 @@ CHECKS = (
     Check(files_tell_samples_apart, applies=_adds_and_answers("files")),
     Check(trigger_space_zero_is_identity_and_differentiable, applies=_adds_and_answers("trigger_space")),
     Check(trigger_space_takes_stacked_triggers, applies=_adds_and_answers("trigger_space")),
+    Check(a_trigger_is_shown_as_one_sample, applies=_adds_and_answers("trigger_space")),
 )
