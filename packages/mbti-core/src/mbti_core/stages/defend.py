@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
         clean=clean,
         suspects=suspects if "suspects" in defense.needs else None,
         inputs=suspects if "inputs" in defense.needs else None,
-        model_factory=(lambda: _fresh(scene, subject, draws)) if "model_factory" in defense.needs else None,
+        model_factory=partial(_fresh, scene.plan, subject, draws) if "model_factory" in defense.needs else None,
     )
     ctx = DefenseContext(scene.plan.adapters.asked_by(name), draws, device, scene.plan.info)
     used = len(clean.fit.y) + len(clean.calibrate.y) if clean else 0
@@ -110,9 +111,9 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
     return _result(outcome, scene, subject, rows, weights, used)
 
 
-def _fresh(scene: Scene, subject: Subject, draws: Draws) -> Subject:
+def _fresh(plan: ModelPlan, subject: Subject, draws: Draws) -> Subject:
     """Return an untrained model that encodes samples as the subject does: what the defense holds is encoded so."""
-    fresh = scene.plan.fresh(draws.stream("model").seed)
+    fresh = plan.fresh(draws.stream("model").seed)
     if isinstance(fresh.model, StartsFromSamples):
         fresh.model.start_from_model(subject.model)
     return fresh

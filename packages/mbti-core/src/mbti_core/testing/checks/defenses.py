@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from mbti_core.contracts.attack import RowKind
-from mbti_core.contracts.defense import DefenseOutcome, LabelledSet
+from mbti_core.contracts.defense import DefenseOutcome, LabelledSet, Need
 from mbti_core.contracts.modality import Held
 from mbti_core.data.split import Split
 from mbti_core.errors import NotSupportedError
@@ -20,6 +20,7 @@ from mbti_core.stages.train import hold
 from mbti_core.testing.bench import CPU, NotApplicableError
 from mbti_core.testing.checks.case import Case, Check, expect
 from mbti_core.testing.checks.defended import OPTIONS, Run, ask, hooks_on, modes_of, run_of, scene, suspects_of, view_of
+from mbti_core.testing.reach import reachable
 from mbti_core.training.subject import Subject
 
 _CHANCE = 0.6
@@ -36,6 +37,24 @@ def yields_what_it_declares(case: Case) -> None:
     expect(given == set(case.settings.yields), f"declared {sorted(case.settings.yields)}, gave {sorted(given)}")
     bad = [name for name, value in outcome.notes.items() if not math.isfinite(value)]
     expect(not bad, f"notes that aren't finite numbers: {', '.join(bad)}")
+
+
+def sees_only_what_it_declares(case: Case) -> None:
+    """What isn't in ``needs`` is None in the view, and no way leads from view and context to the ground truth.
+
+    If this fails: the stage hands over too much, or an adapter holds on to the splits that it was asked about.
+    """
+    backdoored = scene(case)
+    view, ctx = view_of(case)
+    held = {**vars(view), "model": view.subject}
+    given = {name for name in get_args(Need) if held[name] is not None}
+    expect(given == set(case.settings.needs), f"declared {sorted(case.settings.needs)}, given {sorted(given)}")
+    splits = [backdoored.suspects, backdoored.reserve, *backdoored.tests.values()]
+    hidden = {t.data_ptr() for split in splits for t in (split.truth, split.kind)}
+    parts = [found for found in reachable(view, ctx) if isinstance(found, Split)]
+    expect(not parts, f"a split with its ground truth is in reach: {len(parts)} of them")
+    tensors = [found for found in reachable(view, ctx) if isinstance(found, Tensor)]
+    expect(not any(t.data_ptr() in hidden for t in tensors), "true labels or kinds of rows are in reach")
 
 
 def finite_one_score_per_sample(case: Case) -> None:
@@ -255,6 +274,7 @@ def _repairs(case: Case) -> bool:
 
 
 CHECKS = (
+    Check(sees_only_what_it_declares, learn=True),
     Check(yields_what_it_declares, learn=True),
     Check(finite_one_score_per_sample, learn=True, applies=_detects),
     Check(
