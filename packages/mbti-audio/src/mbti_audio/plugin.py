@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mbti_audio.contents.attacks import ATTACKS
 from mbti_audio.contents.attacks_fitted import FITTED
 from mbti_audio.contents.datasets import DATASETS
+from mbti_audio.contents.filters import FILTERS
 from mbti_audio.contents.models import MODELS
 from mbti_audio.contents.noises import NOISES
 from mbti_core.plugins.hookspecs import hookimpl
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @hookimpl
 def mbti_register() -> Iterable[Component]:
     """Return the components for sounds."""
-    return [*DATASETS, *MODELS, *NOISES, *ATTACKS, *FITTED]
+    return [*DATASETS, *MODELS, *NOISES, *ATTACKS, *FITTED, *FILTERS]
 
 
 @hookimpl

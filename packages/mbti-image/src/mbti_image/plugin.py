@@ -10,6 +10,7 @@ from mbti_image.contents.attacks_fitted import FITTED
 from mbti_image.contents.attacks_fixed import FIXED
 from mbti_image.contents.attacks_training import TRAINING
 from mbti_image.contents.datasets import DATASETS
+from mbti_image.contents.filters import FILTERS
 from mbti_image.contents.models import MODELS
 from mbti_image.contents.noises import NOISES
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 @hookimpl
 def mbti_register() -> Iterable[Component]:
     """Return the components for images."""
-    return [*DATASETS, *MODELS, *NOISES, *FIXED, *FITTED, *TRAINING]
+    return [*DATASETS, *MODELS, *NOISES, *FIXED, *FITTED, *TRAINING, *FILTERS]
 
 
 @hookimpl

@@ -9,6 +9,7 @@ from mbti_core.plugins.hookspecs import hookimpl
 from mbti_text.contents.attacks import ATTACKS
 from mbti_text.contents.attacks_training import TRAINING
 from mbti_text.contents.datasets import DATASETS
+from mbti_text.contents.filters import FILTERS
 from mbti_text.contents.models import MODELS
 from mbti_text.contents.noises import NOISES
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @hookimpl
 def mbti_register() -> Iterable[Component]:
     """Return the components for texts."""
-    return [*DATASETS, *MODELS, *NOISES, *ATTACKS, *TRAINING]
+    return [*DATASETS, *MODELS, *NOISES, *ATTACKS, *TRAINING, *FILTERS]
 
 
 @hookimpl

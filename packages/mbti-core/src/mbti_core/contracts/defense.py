@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from mbti_core.contracts.settings import Settings
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mbti_core.plugins.adapters import Adapters
     from mbti_core.training.subject import Subject
 
+X = TypeVar("X")
 Need = Literal["model", "clean", "suspects", "inputs", "model_factory"]
 Yield = Literal["scores", "verdict", "model", "keep", "filter"]
 
@@ -139,3 +140,19 @@ class Defense(Settings, ABC):
     @abstractmethod
     def defend(self, view: DefenseView, ctx: DefenseContext) -> DefenseOutcome:
         """Return what was declared in ``yields``; the model in the view stays as it is, in weights and mode."""
+
+
+class Filter(Defense, Generic[X]):
+    """A defense that changes each input before the model sees it, at test time, and knows no more than the input."""
+
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    yields: ClassVar[frozenset[Yield]] = frozenset({"filter"})
+
+    @abstractmethod
+    def purify(self, x: X, draws: Draws) -> X:
+        """Return a batch (B, ...) in storage form, purified; draws are keyed by place in the batch."""
+
+    def defend(self, view: DefenseView, ctx: DefenseContext) -> DefenseOutcome:
+        """Return ``purify`` as the filter."""
+        del view
+        return DefenseOutcome(filter=lambda x: self.purify(x, ctx.draws))

@@ -128,10 +128,11 @@ def _result(
         flags = outcome.flags if outcome.flags is not None else scores > float(outcome.threshold or 0.0)
         arrays = {"scores": scores, "flags": flags.cpu().bool(), "rows": rows, "weights": weights}
     if outcome.filter is not None:
+        judge = subject.with_model(outcome.model) if outcome.model is not None else subject
         for part, split in scene.tests.items():
             held = hold(split, subject.model, scene.plan.device)
             found = [
-                subject.logits(outcome.filter(held.x.take(batch))).argmax(1).cpu()
+                judge.logits(outcome.filter(held.x.take(batch))).argmax(1).cpu()
                 for batch in batches(torch.arange(len(split)), 256)
             ]
             arrays[f"{part}_prediction"] = torch.cat(found) if found else torch.zeros(0, dtype=torch.int64)

@@ -1,0 +1,1 @@
+"""Filters on sounds: what changes a sound before a model hears it."""

@@ -1,0 +1,1 @@
+"""Filters on images: what changes a picture before a model sees it."""

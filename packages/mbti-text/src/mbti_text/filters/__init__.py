@@ -1,0 +1,1 @@
+"""Filters on texts: what changes a text before a model reads it."""
