@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from mbti_core.contracts.component import Component, Source
     from mbti_core.contracts.dataset import Card, DatasetSource, Download, Origin, Records
-    from mbti_core.contracts.defense import Defense, DefenseContext, DefenseOutcome, DefenseView, Verdict
+    from mbti_core.contracts.defense import Defense, DefenseContext, DefenseOutcome, DefenseView, Filter, Verdict
     from mbti_core.contracts.modality import Modality
     from mbti_core.contracts.model import FeatureTap, InputSpec, ModelInfo, PrunableLayer, Recipe, Rendering
     from mbti_core.contracts.noise import Noise, NoiseContext
@@ -44,6 +44,7 @@ __all__ = [
     "Defense",
     "DefenseContext",
     "DefenseView",
+    "Filter",
     "DefenseOutcome",
     "Verdict",
     "DatasetSource",
@@ -78,7 +79,7 @@ _HOMES = {
     ),
     "mbti_core.contracts.component": ("Component", "Source"),
     "mbti_core.contracts.dataset": ("Card", "DatasetSource", "Download", "Origin", "Records"),
-    "mbti_core.contracts.defense": ("Defense", "DefenseContext", "DefenseOutcome", "DefenseView", "Verdict"),
+    "mbti_core.contracts.defense": ("Defense", "DefenseContext", "DefenseOutcome", "DefenseView", "Filter", "Verdict"),
     "mbti_core.contracts.modality": ("Modality",),
     "mbti_core.contracts.model": ("FeatureTap", "InputSpec", "ModelInfo", "PrunableLayer", "Recipe", "Rendering"),
     "mbti_core.contracts.noise": ("Noise", "NoiseContext"),
