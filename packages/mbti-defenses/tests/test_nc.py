@@ -147,7 +147,7 @@ def test_no_clean_samples_is_an_error(bench, victim, blobs):
 @pytest.mark.learn
 def test_a_backdoor_is_found_and_unlearned(bench, conv_victim, clean, blobs):
     subject = conv_victim.subject
-    out = NC(steps=60, epochs=10, share=0.5).defend(bench.view(subject, clean=clean), bench.context(subject))
+    out = NC(steps=60, epochs=10).defend(bench.view(subject, clean=clean), bench.context(subject))
     assert out.verdict.targets == (0,)
     test = blobs(400, "test")
     stamped = toy.stamp(test.x.data[test.y != 0], 2, 255)

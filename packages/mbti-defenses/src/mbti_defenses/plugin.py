@@ -60,7 +60,7 @@ WANG_2019 = Source(
         "the median deviation of sizes counts as 5 % of their median at least",
         "with fewer than 5 classes the ratio to the median of the others decides (adapted)",
         "triggers of texts and sounds are adapted",
-        "unlearning by the recipe of the model's family, a trigger in whole batches",
+        "unlearning by the recipe of the model's family, a trigger in half of the batches",
     ),
 )
 GAO_2019 = Source(

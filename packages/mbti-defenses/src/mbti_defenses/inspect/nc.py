@@ -64,7 +64,8 @@ class NC(Defense):
         least: it is next to nothing where all sizes are alike, and every index then large. With fewer than 5 classes
         the ratio to the median of the others decides (adapted): of two, both are equally far from their median.
         Modalities other than images are adapted by their trigger space. A trigger is unlearned in whole batches, so
-        that a BatchNorm sees one kind of sample at a time, with the family's recipe. Without a flagged class the model
+        that a BatchNorm sees one kind of sample at a time, with the family's recipe, in half of them: a fifth, the
+        authors' share of samples, is a few steps where the budget is small. Without a flagged class the model
         comes back as it is.
 
     Example:
@@ -82,7 +83,7 @@ class NC(Defense):
     success: Share = 0.98
     index: PositiveFloat = 2.0
     ratio: PositiveFloat = 1.5
-    share: Share = 0.2
+    share: Share = 0.5
     epochs: PositiveInt | None = None
 
     def defend(self, view: DefenseView, ctx: DefenseContext) -> DefenseOutcome:
