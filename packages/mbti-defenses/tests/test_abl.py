@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,8 +10,10 @@ from torch.nn import functional
 from mbti_core.contracts.defense import DefenseView
 from mbti_core.contracts.model import ModelInfo
 from mbti_core.data.rng import scoped_globals
+from mbti_core.engine.config import TrainConfig
 from mbti_core.errors import ConfigError
 from mbti_core.testing import toy
+from mbti_core.training.loop import fit_model
 from mbti_core.training.step import TrainBatch
 from mbti_defenses.repair.abl import ABL, forgetting, row_losses, some
 
@@ -129,3 +132,24 @@ def test_a_constant_feature_is_isolated_and_unlearned(bench, labelled, victim):
     stamped = toy.stamp(fresh[truth != 0], 3, 255)
     assert (repaired.logits(fresh).argmax(1) == truth).float().mean() > 0.5
     assert (repaired.logits(stamped).argmax(1) == 0).float().mean() < 0.1
+
+
+def test_the_rest_is_trained_as_the_model_under_suspicion_was(bench, victim, monkeypatch):
+    seen = []
+
+    def spy(fit):
+        seen.append(fit.config)
+        return fit_model(fit)
+
+    monkeypatch.setattr("mbti_defenses.repair.abl.fit_model", spy)
+    told = TrainConfig(epochs=3, optimizer="adam", lr=0.002, label_smoothing=0.1)
+    view = DefenseView(suspects=victim.suspects, model_factory=factory(bench))
+    cases = [({}, told, 3, 0.002), ({"epochs": 2, "lr": 0.05}, told, 2, 0.05), ({}, None, 10, 0.01)]
+    for settings, training, epochs, lr in cases:
+        seen.clear()
+        context = replace(bench.context(victim.subject), training=training)
+        notes = ABL(early=1, unlearn=1, **settings).defend(view, context).notes
+        early, rest, ascent = seen
+        assert (rest.epochs, rest.lr) == (notes["epochs"], notes["lr"]) == (epochs, lr)
+        assert (rest.optimizer, rest.label_smoothing) == (("adam", 0.1) if training else ("sgd", 0.0))
+        assert early.optimizer == ascent.optimizer == "sgd"

@@ -138,5 +138,6 @@ def test_recipes() -> None:
     for arch, optimizer in (("image/vit_b_16", "adamw"), ("image/vit_tiny", "adamw"), ("image/resnet18", "sgd")):
         recipe = adapters.recipe(ModelInfo(arch, "image", SPEC, 2))
         assert recipe.optimizer == optimizer
+    assert adapters.recipe(ModelInfo("image/fast", "image", SPEC, 2)) == Recipe(early=3.0)
     assert adapters.recipe(ModelInfo("image/vgg16", "image", SPEC, 2)) == Recipe()
     assert adapters.input_shape(ModelInfo("image/vgg16", "image", SPEC, 2)) == SPEC

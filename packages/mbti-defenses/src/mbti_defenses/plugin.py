@@ -44,7 +44,8 @@ LI_2021 = Source(
     2021,
     url="https://arxiv.org/abs/2110.11571",
     deviations=(
-        "optimizer, learning rate, epochs before the isolation and on the rest come from the model's family",
+        "optimizer, learning rate and epochs before the isolation come from the model's family",
+        "on the rest it trains as the model under suspicion was trained",
         "the ascent stops at twice the loss of a model that knows nothing",
         "isolation within an epoch, for models that are pretrained, is adapted",
     ),
@@ -116,6 +117,7 @@ def mbti_register() -> Iterable[Component]:
             "mbti_defenses.repair.abl:ABL",
             "Training that isolates what is learned too easily, and unlearns it",
             source=LI_2021,
+            version=2,
             traits=frozenset({"weak"}),  # where the task itself is easier than the trigger
         ),
         Component(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mbti_core.contracts.model import ModelInfo
     from mbti_core.data.rng import Draws
+    from mbti_core.engine.config import TrainConfig
     from mbti_core.plugins.adapters import Adapters
     from mbti_core.training.subject import Subject
 
@@ -72,12 +73,17 @@ class DefenseView:
 
 @dataclass(frozen=True)
 class DefenseContext:
-    """What a defense computes with: typed adapters, keyed randomness, device, the model's description."""
+    """What a defense computes with: typed adapters, keyed randomness, device, the model's description.
+
+    Attributes:
+        training: How models are trained on this data, for a method that trains one anew; None where nobody knows.
+    """
 
     adapters: Adapters
     draws: Draws
     device: torch.device
     info: ModelInfo
+    training: TrainConfig | None = None
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,13 @@ class Work:
         model = TrainedModel.load(self.folder(ref))
         return model, self.plan_of(model.arch, model.settings, model.precision)
 
+    def training_of(self, ref: str) -> TrainConfig | None:
+        """Return how a model was trained from its start; None where it was not, but given or edited."""
+        payload = self.store.manifest(*ref.split("/"))["payload"]
+        if start := payload["inputs"].get("start"):
+            return self.training_of(start)
+        return TrainConfig.model_validate(payload["config"]) if "config" in payload else None
+
     # --- stages ---
 
     def _prepare(self, folder: Path) -> Json:
@@ -221,7 +228,8 @@ class Work:
         tests = {"clean": self.prepared.parts["test"]}
         if "triggered" in inputs:
             tests["triggered"] = self.split(inputs["triggered"])
-        scene = Scene(plan, model, self.split(inputs["suspects"]), self.prepared.parts["reserve"], tests)
+        suspects, reserve = self.split(inputs["suspects"]), self.prepared.parts["reserve"]
+        scene = Scene(plan, model, suspects, reserve, tests, self.training_of(inputs["model"]))
         result = defend(scene, self.node.extra["defense"]["id"], defense, options, self.node.payload["seed"])
         result.save(folder, scene.suspects.modality)
         return {"unsupported": result.facts.get("unsupported")}

@@ -27,7 +27,7 @@ from mbti_core.data.artifacts import (
 from mbti_core.data.choose import stratified_rows
 from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.data.split import Split, batches
-from mbti_core.engine.config import DefenseOptions
+from mbti_core.engine.config import DefenseOptions, TrainConfig
 from mbti_core.errors import ConfigError, NotSupportedError
 from mbti_core.stages.train import ModelPlan, hold
 from mbti_core.training.subject import Subject
@@ -81,6 +81,7 @@ class Scene:
     suspects: Split[Any]
     reserve: Split[Any]
     tests: Mapping[str, Split[Any]]
+    training: TrainConfig | None = None
 
 
 def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, seed: int) -> DefenseResult:
@@ -101,7 +102,7 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
         inputs=suspects if "inputs" in defense.needs else None,
         model_factory=partial(_fresh, scene.plan, subject, draws) if "model_factory" in defense.needs else None,
     )
-    ctx = DefenseContext(scene.plan.adapters.asked_by(name), draws, device, scene.plan.info)
+    ctx = DefenseContext(scene.plan.adapters.asked_by(name), draws, device, scene.plan.info, scene.training)
     used = len(clean.fit.y) + len(clean.calibrate.y) if clean else 0
     try:
         with scoped_globals(draws.stream("globals").seed):

@@ -39,9 +39,10 @@ class ABL(Defense):
         early: Epochs before the isolation; below 1, that share of the rows is seen once. None takes what the recipe of
             the model's family says.
         isolate: Share of the rows that is isolated, rounded down, one at least; of equal losses, those of lower id.
-        epochs: On the rest, after the isolation; None takes the recipe's.
+        epochs: On the rest, after the isolation; None takes those of the model under suspicion.
         unlearn: Epochs on the isolated rows.
-        lr: Base learning rate; None takes the recipe's. The ascent has a twentieth of it.
+        lr: Base learning rate; None takes the recipe's for the first epochs, a twentieth of it for the ascent, and that
+            of the model under suspicion on the rest.
 
     Shape:
         Suspects (n, ...) in storage form; scores (n,), the negative cross-entropy after the first epochs.
@@ -54,7 +55,8 @@ class ABL(Defense):
         equations 2 to 4; settings from the authors' code.
 
     Deviates:
-        Optimizer, learning rate and epochs are those of the model's family. The first epochs go at a constant rate. A
+        Optimizer, learning rate and epochs are those of the model's family, and on the rest those that the model under
+        suspicion was trained with: the defender trains as everybody does. The first epochs go at a constant rate. A
         batch of isolated rows ascends only until its loss is twice ln C, that of a model that contradicts: without a
         bound the ascent destroys the model. Isolation within an epoch, for models that are pretrained, is adapted.
 
@@ -89,7 +91,8 @@ class ABL(Defense):
         isolated = losses.argsort(stable=True)[: max(1, int(self.isolate * n))].sort().values
         rest = torch.ones(n, dtype=torch.bool)
         rest[isolated] = False
-        settled = config_of(recipe, recipe.epochs, augment=True)
+        asked = {name: value for name, value in (("epochs", self.epochs), ("lr", self.lr)) if value is not None}
+        settled = (ctx.training or config_of(recipe, recipe.epochs, augment=True)).model_copy(update=asked)
         fit_model(Fit(subject, some(suspects, torch.nonzero(rest).flatten()), settled, ctx.draws.stream("rest").seed))
         ascent = replace(recipe, lr=recipe.lr / 20, warmup=0.0, schedule="constant")
         against = config_of(ascent, self.unlearn, augment=False)
@@ -98,11 +101,11 @@ class ABL(Defense):
         notes = {
             "early": early,
             "isolated": len(isolated),
-            "epochs": recipe.epochs,
-            "lr": recipe.lr,
+            "epochs": settled.epochs,
+            "lr": settled.lr,
             "loss_of_isolated": float(losses[isolated].mean()),
             "loss_of_rest": float(losses[rest].mean()),
-            "forwards": (early + 1 + recipe.epochs) * n + self.unlearn * len(isolated),
+            "forwards": (early + 1 + settled.epochs) * n + self.unlearn * len(isolated),
         }
         back = torch.argsort(order)
         keep = rest[back]
