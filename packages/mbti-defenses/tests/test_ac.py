@@ -64,6 +64,23 @@ def test_benign_features_are_left_alone_but_by_the_rule_without_a_gate(bench, su
     assert 0.1 < share <= 0.5
 
 
+def test_a_class_that_is_half_poison_stands_out_and_the_farther_half_is_flagged(bench, labelled):
+    """Five classes around five centres; of class 0, a half and three rows more lie beyond, where no other class is."""
+    subject = bench.subject(nn.Sequential(nn.Flatten(), nn.Linear(144, 5)), 5)
+    y = torch.arange(1000) % 5
+    odd = (y == 0) & (torch.arange(1000) < 515)
+    x = gaussians(1000, [100 if o else int(c) for o, c in zip(odd.tolist(), y.tolist(), strict=True)])
+    x.flatten(1)[odd, 100] += 20
+    out = AC().defend(bench.view(subject, labelled(x, y)), bench.context(subject))
+    assert torch.equal(out.flags, odd)
+    assert out.notes["share/0"] == pytest.approx(0.485)
+    assert roc_auc_score(odd, out.scores) > 0.99
+    calm = labelled(gaussians(1000, y.tolist()), y)
+    assert AC().defend(bench.view(subject, calm), bench.context(subject)).keep.all()
+    few = AC().defend(bench.view(subject, labelled(x[y < 4], y[y < 4])), bench.context(subject))
+    assert few.keep.all(), "four classes do not tell which of them stands out"
+
+
 def test_relative_size_needs_no_gap(bench, subject, mixed):
     suspects, odd = mixed
     strict = AC(min_silhouette=0.99)

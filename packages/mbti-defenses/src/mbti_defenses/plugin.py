@@ -87,6 +87,7 @@ CHEN_2018 = Source(
     deviations=(
         "PCA instead of ICA",
         "silhouette on at most 2,000 rows of a class",
+        "a class whose clusters lie far further apart than the others' is flagged, whatever their sizes (adapted)",
         "no exclusionary reclassification",
     ),
 )
@@ -133,6 +134,7 @@ def mbti_register() -> Iterable[Component]:
             "mbti_defenses.detect.ac:AC",
             "A second cluster in a class's features",
             source=CHEN_2018,
+            version=2,
         ),
         Component(
             "defense",

@@ -18,6 +18,9 @@ Share = Annotated[float, Field(gt=0, le=0.5)]
 RESTARTS = 10
 FEWEST_ROWS = 10  # two clusters of fewer rows say nothing
 SILHOUETTE_ROWS = 2000  # the silhouette takes the distances of all pairs
+FEW = 5  # classes, below which none stands out from the others
+STANDS_OUT = 3.5  # median deviations: Iglewicz and Hoaglin's limit for outliers
+ALIKE = 0.02  # silhouettes that differ by less are the same
 
 
 @dataclass(frozen=True)
@@ -47,19 +50,23 @@ class AC(Defense):
 
     The smaller cluster is the poisoned one only while poison is the minority of its class: with C equal classes, an
     all-to-one attack of ratio r fills a share rC / (1 + rC) of the target's, so with ten classes ``max_share`` is
-    passed above r = 5.4 %, and at 10 % the class is half poison. ``distance`` does not look at sizes.
+    passed above r = 5.4 %, and at 10 % the class is half poison. A class whose clusters lie far further apart than
+    those of the others is flagged then too, and the suspect is the cluster that lies farther from the other classes:
+    a trigger makes a model surer than a class's own traits do. ``distance`` does not look at sizes.
 
     Attributes:
         dims: Dimensions after PCA, class by class.
         rule: Which cluster is flagged. ``silhouette``: the smaller, if it holds less than ``max_share`` and the two lie
-            apart; ``relative-size``: the smaller, if it holds less than ``max_share``; ``smaller``: the smaller, in
-            every class; ``distance``: one whose centre is nearer to another class's centre than to its own.
+            apart, or the farther one, if they lie far further apart than those of other classes; ``relative-size``: the
+            smaller, if it holds less than ``max_share``; ``smaller``: the smaller, in every class; ``distance``: one
+            whose centre is nearer to another class's centre than to its own.
         max_share: Share of a class above which the smaller cluster counts as natural, in (0, 0.5].
         min_silhouette: Silhouette above which two clusters lie apart, in [-1, 1].
 
     Shape:
-        Features (n, D), labels (n,); scores (n,): (distance to the larger cluster's centre minus distance to the
-        smaller's) times the class's silhouette, where that is above 0; 0 in a class that was not clustered.
+        Features (n, D), labels (n,); scores (n,): (distance to the other cluster's centre minus distance to the
+        suspect's) times the class's silhouette, where that is above 0; 0 in a class that was not clustered. The suspect
+        is the smaller cluster, or the farther one where it holds ``max_share`` or more.
 
     Raises:
         NotSupportedError: If no plugin says where the features are.
@@ -71,8 +78,10 @@ class AC(Defense):
     Deviates:
         PCA instead of ICA: both span the same leading directions and PCA has no convergence to fail. The silhouette is
         estimated on at most 2,000 rows of a class, being quadratic in them. ``distance`` compares centres in the full
-        feature space, because each class has a reduced space of its own. Classes of fewer than 10 rows, or of
-        constant features, are left unflagged. No exclusionary reclassification: it is another training per class.
+        feature space, because each class has a reduced space of its own. Classes that stand out, by 3.5 median
+        deviations of silhouettes over at least 5 classes, are flagged whatever their clusters' sizes (adapted). Classes
+        of fewer than 10 rows, or of constant features, are left unflagged. No exclusionary reclassification: it is
+        another training per class.
 
     Example:
         >>> AC().rule
@@ -103,13 +112,21 @@ class AC(Defense):
         notes: dict[str, float] = {"forwards": len(labels)}
         # One thread: the sums of k-means depend on their number, and a class is small.
         with threadpool_limits(1):
-            for label in centres:
-                found = self.cluster(features, np.flatnonzero(labels == label), ids, ctx.draws.stream("class", label))
-                if found is None:
-                    continue
-                scores[found.rows] = found.margin * max(found.silhouette, 0.0)
-                flags[found.rows] = self.flag(found, features, label, centres)
-                notes |= {f"share/{label}": found.share, f"silhouette/{label}": found.silhouette}
+            every = {
+                c: self.cluster(features, np.flatnonzero(labels == c), ids, ctx.draws.stream("class", c))
+                for c in centres
+            }
+        clustered = {label: found for label, found in every.items() if found is not None}
+        apart = standing_out({label: found.silhouette for label, found in clustered.items()})
+        for label, found in clustered.items():
+            suspect = found.small
+            if found.share >= self.max_share and farther(found, features, label, centres):
+                suspect = ~found.small
+            sign = 1 if suspect is found.small else -1
+            scores[found.rows] = sign * found.margin * max(found.silhouette, 0.0)
+            stands_out = self.rule == "silhouette" and label in apart
+            flags[found.rows] = suspect if stands_out else self.flag(found, features, label, centres)
+            notes |= {f"share/{label}": found.share, f"silhouette/{label}": found.silhouette}
         back = torch.argsort(order)
         flagged = torch.from_numpy(flags)[back]
         return DefenseOutcome(scores=torch.from_numpy(scores)[back], flags=flagged, keep=~flagged, notes=notes)
@@ -160,6 +177,26 @@ class AC(Defense):
         if self.rule == "silhouette" and found.silhouette <= self.min_silhouette:
             return np.zeros(len(found.rows), bool)
         return found.small
+
+
+def standing_out(silhouettes: dict[int, float]) -> set[int]:
+    """Return the classes whose silhouette lies far above the others'; none of fewer than 5."""
+    values = np.array(list(silhouettes.values()))
+    if len(values) < FEW:
+        return set()
+    above = values - np.median(values)
+    limit = STANDS_OUT * max(1.4826 * float(np.median(np.abs(above))), ALIKE)
+    return {label for label, far in zip(silhouettes, above, strict=True) if far > limit}
+
+
+def farther(found: Clusters, features: Array, label: int, centres: dict[int, Array]) -> bool:
+    """Return whether the larger cluster lies farther from the other classes than the smaller, centre by centre."""
+    others = np.stack([centre for other, centre in centres.items() if other != label] or [centres[label]])
+    small, large = (
+        np.linalg.norm(others - features[found.rows[side]].mean(0), axis=1).mean()
+        for side in (found.small, ~found.small)
+    )
+    return bool(large > small)
 
 
 def nearest(point: Array, centres: dict[int, Array]) -> int:
