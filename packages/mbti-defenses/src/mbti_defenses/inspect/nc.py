@@ -128,6 +128,7 @@ class NC(Defense):
     ) -> Step:
         """Return the training step: the plain one, or, in a share of the batches, that of samples with a trigger."""
         spec = ctx.adapters.input_shape(ctx.info)
+        # Of the copy: embeddings that a trigger is mixed of move while it is trained.
         space = ctx.adapters.trigger_space(subject.model, ctx.info, spec, self.family)
 
         def step(batch: TrainBatch[Any], told: StepContext[Any]) -> Tensor:
