@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from torch.nn import functional
 
+from mbti_audio.resampling import STEEP
 from mbti_audio.waves import Waves
 from mbti_core.contracts.defense import Filter
 from mbti_core.data.rng import Draws
@@ -30,6 +31,6 @@ class BandLimit(Filter[Waves]):
         if not x.wave.numel():
             return x
         lower = max(1, round(100 * self.share))
-        low = resample(x.wave, 100, lower)
-        wave = resample(low, lower, 100)[:, : x.wave.shape[1]]
+        low = resample(x.wave, 100, lower, **STEEP)
+        wave = resample(low, lower, 100, **STEEP)[:, : x.wave.shape[1]]
         return x.with_wave(functional.pad(wave, (0, x.wave.shape[1] - wave.shape[1])))

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch.nn import functional
 
 from mbti_audio.placing import places, random_starts
+from mbti_audio.resampling import STEEP
 from mbti_audio.waves import Waves
 from mbti_core.contracts.defense import Filter
 from mbti_core.data.rng import Draws
@@ -32,7 +33,7 @@ class Squeeze(Filter[Waves]):
         if not x.wave.numel():
             return x
         longest = x.wave.shape[1]
-        fast = resample(x.wave, 100, max(1, round(100 * self.share)))
+        fast = resample(x.wave, 100, max(1, round(100 * self.share)), **STEEP)
         kept = (x.lengths * fast.shape[1] // longest).clamp_min(1)
         room = (x.lengths - kept).clamp_min(0)
         start = random_starts(room + 1, 1, torch.arange(len(x)), draws.stream("place"))

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mbti_audio.resampling import STEEP
+
 _FLOOR = 1e-6  # power, below the noise of 16 bits
 
 
@@ -21,8 +23,7 @@ class Ear(nn.Module):
         super().__init__()
         from torchaudio.transforms import Resample  # noqa: PLC0415 - a listing of models needs none
 
-        # The default filter damps by 90 dB: in quiet sounds, a log spectrogram shows what is left of a loud tone.
-        self.resample = Resample(rate, hears, "sinc_interp_kaiser", lowpass_filter_width=64, rolloff=0.945, beta=14.77)
+        self.resample = Resample(rate, hears, **STEEP)
 
     def forward(self, wave: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return (B, T') and (B,) of (B, T) and (B,), silent behind each sound's end."""
