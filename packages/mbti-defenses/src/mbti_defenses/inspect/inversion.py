@@ -37,7 +37,7 @@ class Search:
         settle: See ``settled``.
     """
 
-    steps: int = 80
+    steps: int = 150
     batches: int = 10
     batch: int = 32
     lr: float = 0.1
