@@ -13,6 +13,6 @@ STEEP: Mapping[str, Any] = {
 }
 """Of torchaudio: 157 dB down past the band, of which it keeps the lower 94.5 %.
 
-The default damps by 90 dB at most, and by 20 near the edge: what is left of a loud tone is folded into the band, where a
-log spectrogram shows it.
+The default damps by 90 dB at most, and by 20 near the edge: what is left of a loud tone is folded into the band, where
+a log spectrogram shows it.
 """
