@@ -38,8 +38,8 @@ class NC(Defense):
 
     Attributes:
         family: Of triggers; see ``mbti_trigger_space``.
-        steps: Of the search, at most (on CIFAR-10, classes settle after 68 to 103); each takes ``batches`` batches of 32
-            samples.
+        steps: Of the search, at most (on CIFAR-10, classes settle after 68 to 103); each takes ``batches`` batches of
+            32 samples.
         batches: See ``steps``.
         lr: Of the search.
         success: Share of samples that a trigger must lead to its class.
