@@ -82,6 +82,14 @@ def test_a_tone_longer_than_a_clip_is_cut(added: Added) -> None:
     assert not t[2, 40:].any()
 
 
+@pytest.mark.parametrize("lengths", [[RATE + 900, RATE + 1000], [30000, RATE], [RATE - 50, RATE]])
+def test_a_clip_s_trigger_does_not_depend_on_the_others_in_its_batch(lengths: list[int], added: Added) -> None:
+    together, alone = added(lengths)[0], added(lengths[:1])[0]
+    assert np.abs(together[: lengths[0]] - alone).max() < 1e-6
+    assert np.abs(alone - by_formula(lengths[0]))[:-221].max() < 2e-6
+    assert np.abs(alone[-20:]).max() < 0.01  # of 0.3
+
+
 def test_five_bursts_lie_a_fifth_of_a_second_apart(added: Added) -> None:
     t = added([RATE], size=50, continuous=False)[0]
     exact, burst = np.zeros(RATE), 4410  # a fifth of half a second

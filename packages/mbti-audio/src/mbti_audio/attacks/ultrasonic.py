@@ -67,8 +67,8 @@ class UltraSonic(Attack[Waves]):
                 trigger[start : start + burst] = faded(tone[:burst], edge)
             return trigger
         if self.size == 100 and longest > rate:
-            tone = tone.repeat(-(-longest // rate))  # whole turns in a second: no seam
-            samples = longest
+            samples = longest + edge  # its own end lies behind every sound's, whatever else is in the batch
+            tone = tone.repeat(-(-samples // rate))  # whole turns in a second: no seam
         return faded(tone[:samples], edge)
 
 
