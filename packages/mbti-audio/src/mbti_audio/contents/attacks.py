@@ -33,6 +33,7 @@ KOFFAS_2022 = Source(
     deviations=(
         "sounds of any length are poisoned, where the authors leave out those below a second",
         "the tone in the middle is in the middle of each sound",
+        "the tone rises and falls over 5 ms, so that it is no click",
     ),
 )
 KOFFAS_2023 = Source(

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from mbti_audio.contents.attacks import KOFFAS_2022
 from mbti_core.contracts.component import Component, Source
 
-KOFFAS_2022 = Source(
-    "Can You Hear It? Backdoor Attacks via Ultrasonic Triggers",
-    "Stefanos Koffas, Jing Xu, Mauro Conti, Stjepan Picek",
-    "WiseML",
-    2022,
-    url="https://arxiv.org/abs/2107.14569",
-    deviations=("a share of the band, whatever the rate",),
-)
 LI_2021 = Source(
     "Backdoor Attack in the Physical World",
     "Yiming Li, Tongqing Zhai, Yong Jiang, Zhifeng Li, Shu-Tao Xia",
@@ -27,7 +22,7 @@ FILTERS: tuple[Component, ...] = (
         "audio/bandlimit",
         "mbti_audio.filters.bandlimit:BandLimit",
         "Sounds without the upper part of their band",
-        source=KOFFAS_2022,
+        source=replace(KOFFAS_2022, deviations=("a share of the band, whatever the rate",)),
     ),
     Component(
         "defense",
