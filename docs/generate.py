@@ -26,7 +26,7 @@ from mbti_core.contracts.component import ATTACK_TRAITS, KINDS
 from mbti_core.contracts.dataset import Card, DatasetSource
 from mbti_core.contracts.defense import Defense
 from mbti_core.engine.config import OPTIONS, settings_class
-from mbti_core.plugins import hookspecs, sample_hookspecs
+from mbti_core.plugins import given_hookspecs, hookspecs, sample_hookspecs
 from mbti_core.plugins.manager import Registered, registry
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -67,7 +67,7 @@ def signature(hook: Callable[..., Any]) -> str:
 def hooks_page() -> str:
     """Return every hook under its group, with its exact signature as heading."""
     parts = ["# Hooks", markdown(hookspecs.__doc__ or "")]
-    for module in (hookspecs, sample_hookspecs):
+    for module in (hookspecs, sample_hookspecs, given_hookspecs):
         for line in inspect.getsource(module).splitlines():
             if banner := re.match(r"# --- (.*?) -+$", line):
                 parts.append(f"## {banner[1]}")

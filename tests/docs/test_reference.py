@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from mbti_core import errors
-from mbti_core.plugins import hookspecs, sample_hookspecs
+from mbti_core.plugins import given_hookspecs, hookspecs, sample_hookspecs
 
 DOCS = Path(__file__).parents[2] / "docs"
-HOOKS = [h for m in (hookspecs, sample_hookspecs) for name, h in vars(m).items() if name.startswith("mbti_")]
+HOOKS = [
+    h for m in (hookspecs, sample_hookspecs, given_hookspecs) for name, h in vars(m).items() if name.startswith("mbti_")
+]
 ERRORS = [c for c in vars(errors).values() if inspect.isclass(c) and issubclass(c, errors.MbtiError)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbti_audio.contents.attacks import ATTACKS
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from mbti_core.contracts.component import Component
+    from mbti_core.contracts.given import GivenData, GivenModel
     from mbti_core.contracts.modality import Modality
     from mbti_core.contracts.model import FeatureTap, InputSpec, ModelInfo, PrunableLayer, Recipe, Rendering
     from mbti_core.contracts.trigger_space import Family, TriggerSpace
@@ -201,3 +203,23 @@ def mbti_recipe(info: ModelInfo) -> Recipe | None:
     from mbti_audio.structure import recipe  # noqa: PLC0415 - keeps torch out of listings
 
     return recipe(info.arch)
+
+
+@hookimpl
+def mbti_given_data(path: Path, modality: str | None, info: ModelInfo | None) -> GivenData | None:
+    """Open folders of clips."""
+    if modality not in (None, "audio"):
+        return None
+    from mbti_audio.given import given_data  # noqa: PLC0415 - keeps torch out of listings
+
+    return given_data(path, info)
+
+
+@hookimpl
+def mbti_given_model(path: Path, arch: str | None) -> GivenModel | None:
+    """Recognize classifiers that the transformers library saved."""
+    if arch is not None or not path.is_dir():
+        return None
+    from mbti_audio.given import given_model  # noqa: PLC0415 - keeps torch out of listings
+
+    return given_model(path)

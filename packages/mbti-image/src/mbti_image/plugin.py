@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbti_core.plugins.hookspecs import hookimpl
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mbti_core.contracts.component import Component
+    from mbti_core.contracts.given import GivenData, GivenModel
     from mbti_core.contracts.modality import Modality
     from mbti_core.contracts.model import InputSpec, ModelInfo, Recipe, Rendering
     from mbti_core.contracts.trigger_space import Family, TriggerSpace
@@ -174,3 +176,24 @@ def mbti_recipe(info: ModelInfo) -> Recipe | None:
     from mbti_image.recipes import recipe  # noqa: PLC0415 - another modality needs none of it
 
     return recipe(info.arch)
+
+
+@hookimpl
+def mbti_given_data(path: Path, modality: str | None, info: ModelInfo | None) -> GivenData | None:
+    """Open folders of pictures."""
+    if modality not in (None, "image"):
+        return None
+    from mbti_image.given import given_data  # noqa: PLC0415 - keeps torch out of listings
+
+    return given_data(path, info)
+
+
+@hookimpl
+def mbti_given_model(path: Path, arch: str | None) -> GivenModel | None:
+    """Take ``timm/NAME`` as an architecture of timm."""
+    collection, slash, name = (arch or "").partition("/")
+    if collection != "timm" or not slash:
+        return None
+    from mbti_core.contracts.given import GivenModel  # noqa: PLC0415 - as above
+
+    return GivenModel("image/timm", {"arch": name}, weights=path)

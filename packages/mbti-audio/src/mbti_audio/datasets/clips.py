@@ -125,7 +125,7 @@ def _labelled(folder: Path, classes: tuple[str, ...]) -> Labelled:
                 f"{folder / name}: there is no class {name!r} in {folder.with_name('train')}.",
                 "Rename the folder, or add training clips of the class.",
             )
-        clips = _clips_below(folder / name)
+        clips = clips_below(folder / name)
         if not clips:
             raise DataFormatError(
                 f"{folder / name} holds no clip ({', '.join(_SUFFIXES)}), and stands for a class.",
@@ -136,7 +136,7 @@ def _labelled(folder: Path, classes: tuple[str, ...]) -> Labelled:
     return Labelled(files, labels)
 
 
-def _clips_below(folder: Path) -> list[str]:
+def clips_below(folder: Path) -> list[str]:
     """Return the sorted paths of the clips in a folder and those inside it, relative to it, with slashes."""
     names = [name for name in listed(folder) if name.lower().endswith(_SUFFIXES) and name[0] != "."]
-    return names + [f"{inner}/{name}" for inner in folders_in(folder) for name in _clips_below(folder / inner)]
+    return names + [f"{inner}/{name}" for inner in folders_in(folder) for name in clips_below(folder / inner)]

@@ -24,7 +24,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 all done, 1 a run failed, 2 usage or config, 3 component or plugin, 4 data, 5 not supported,
-        130 interrupted.
+        6 something suspicious was found, 130 interrupted.
     """
     words = list(sys.argv[1:] if args is None else args)
     debug = "--debug" in words  # taken at any place, so that no command has to declare it

@@ -14,6 +14,7 @@ from mbti_core.cli.export import export
 from mbti_core.cli.listing import list_components
 from mbti_core.cli.results import results
 from mbti_core.cli.run import SWEEP_HELP, run
+from mbti_core.cli.scan import scan
 from mbti_core.cli.show import show
 from mbti_core.cli.show_sample import show_sample
 from mbti_core.cli.validate import validate
@@ -37,6 +38,7 @@ def build_app() -> typer.Typer:
     app.command("show")(show)
     app.command("show-sample")(show_sample)
     app.command("export")(export)
+    app.command("scan")(scan)
     app.command("validate")(validate)
     app.add_typer(fetch.app)
     app.add_typer(store.app)

@@ -13,14 +13,17 @@ from mbti_core.cli.options import DataRoot, Json, StoreRoot
 from mbti_core.cli.run import SET
 
 _ROLE = (
-    "train: all training rows. triggered: test rows with the trigger. cover: test rows with the trigger of cover rows."
+    "train: all training rows. triggered: test rows with the trigger. cover: test rows with the trigger of cover rows. "
+    "benign: training rows without the attack. reserve: the defender's clean rows. victim: the attacked model. "
+    "twin: the model that was trained without the attack."
 )
+_Role = Literal["train", "triggered", "cover", "benign", "reserve", "victim", "twin"]
 
 
 def export(
     spec: Annotated[str, typer.Argument(metavar="SPEC", help="A YAML file, or the name of a built-in experiment.")],
     output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the files go: a folder that is not there yet.")],
-    role: Annotated[Literal["train", "triggered", "cover"], typer.Option(help=_ROLE)] = "train",
+    role: Annotated[_Role, typer.Option(help=_ROLE)] = "train",
     attack: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Which attack of a grid.", autocompletion=complete_component("attack")),
@@ -31,7 +34,10 @@ def export(
     store: StoreRoot = None,
     json: Json = False,
 ) -> None:
-    """Write a poisoned split as files: a folder per class, a file per row, and a table that says what was done to each.
+    """Write a split or a model as files that others read.
+
+    A split: a folder per class, a file per row, and a table that says what was done to each. A model: its weights, and
+    a description that 'mbti scan' reads.
 
     What is in the store is not computed again; nothing is trained for it.
     """

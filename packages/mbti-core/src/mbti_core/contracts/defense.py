@@ -95,12 +95,14 @@ class Verdict:
         backdoored: The decision at the method's threshold.
         targets: Suspected target classes.
         per_class: A score per class, where the method has one.
+        limit: The score above which a class or the model is suspected, where the method has one.
     """
 
     score: float
     backdoored: bool
     targets: tuple[int, ...] = ()
     per_class: tuple[float, ...] = ()
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ class DefenseOutcome:
         scores: (n,) float, higher is more suspicious, one per row of ``view.suspects``.
         threshold: Rows with ``scores > threshold`` are flagged; with ``scores`` there is this or ``flags``.
         flags: (n,) bool, for rules that are not a threshold on the score.
+        expected: Share of clean rows that the rule flags by its own setting: that many are no sign of poison.
+        calibrated_on: Clean rows that set the threshold to ``expected``; 0 where none did.
         verdict: A statement about the model.
         model: A repaired model, a new module.
         keep: (n,) bool, the sanitized split.
@@ -122,6 +126,8 @@ class DefenseOutcome:
     scores: Tensor | None = None
     threshold: float | None = None
     flags: Tensor | None = None
+    expected: float = 0.0
+    calibrated_on: int = 0
     verdict: Verdict | None = None
     model: nn.Module | None = None
     keep: Tensor | None = None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mbti_core.contracts.attack import RowKind
-from mbti_core.contracts.dataset import Part
+from mbti_core.contracts.dataset import Part, Records
 from mbti_core.contracts.modality import Column, Modality
 
 X = TypeVar("X")
@@ -62,6 +62,22 @@ class Split(Generic[X]):
             kind=self.kind[rows],
             index=self.index[rows],
         )
+
+
+@dataclass(frozen=True)
+class RecordColumn(Generic[X]):
+    """Rows of original files, decoded when taken."""
+
+    records: Records[X]
+    rows: Tensor
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    def take(self, rows: Tensor) -> X:
+        """Return the batch at ascending positions ``rows``."""
+        return self.records.read(self.rows[rows].numpy())
 
 
 @dataclass(frozen=True)

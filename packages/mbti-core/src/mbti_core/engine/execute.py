@@ -103,7 +103,8 @@ class Work:
     @cached_property
     def prepared(self) -> PreparedData:
         """The data set behind this stage."""
-        ref = self.node.inputs.get("prepare") or self._origin(self.node.inputs["data"])
+        own = self.node.ref if self.node.stage == "prepare" else None
+        ref = own or self.node.inputs.get("prepare") or self._origin(self.node.inputs["data"])
         manifest = self.store.manifest(*ref.split("/"))
         name = manifest["payload"]["component"]["id"].split("/")[0]
         return PreparedData.load(self.folder(ref), self.registry.modalities[manifest.get("modality", name)])

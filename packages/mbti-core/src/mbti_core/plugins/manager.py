@@ -15,7 +15,7 @@ import pluggy
 
 from mbti_core.contracts.component import Component
 from mbti_core.errors import ConfigError, MissingPluginError, PluginConflictError, UnknownComponentError, near_names
-from mbti_core.plugins import hookspecs, sample_hookspecs
+from mbti_core.plugins import given_hookspecs, hookspecs, sample_hookspecs
 from mbti_core.plugins.known import may_offer, package_of_modality, packages_of_kind
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Registry:
     def __post_init__(self) -> None:
         """Load what is not blocked; keep what fails with its error."""
         self.pm = pluggy.PluginManager(hookspecs.PROJECT)
-        for specs in (hookspecs, sample_hookspecs):
+        for specs in (hookspecs, sample_hookspecs, given_hookspecs):
             self.pm.add_hookspecs(specs)
         self.statuses: list[PluginStatus] = []
         self._components: dict[tuple[str, str], Registered] = {}

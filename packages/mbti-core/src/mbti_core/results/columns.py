@@ -233,6 +233,7 @@ ROW_KEYS = (
     *("cover_accuracy", "false_trigger_rate", "fidelity"),
     *("constant_predictor", "budget", "der", "rir", "benign_cost", "false_alarms", "n_scored", "n_poisoned_scored"),
     *("detection_accuracy", "recall", "detection_precision", "f1", "fpr", "auroc", "tpr_at_fpr_1", "tpr_at_fpr_5"),
-    *("cover_flag_rate", "verdict_score", "verdict", "verdict_targets", "benign_verdict_score", "seconds", "keys"),
+    *("cover_flag_rate", "verdict_score", "verdict", "verdict_targets", "benign_verdict_score", "alarm"),
+    *("benign_alarm", "seconds", "keys"),
 )
 """Every key of a row, in the order of exports."""

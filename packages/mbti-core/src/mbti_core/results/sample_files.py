@@ -1,4 +1,4 @@
-"""The rows of a split as files that other programs read: ``mbti export``."""
+"""The rows of a split, or a model, as files that other programs read: ``mbti export``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from mbti_core.contracts.attack import RowKind
+from mbti_core.data.artifacts import TrainedModel, load_json, save_json
 from mbti_core.engine.execute import Work
 from mbti_core.errors import ConfigError
 
@@ -29,17 +31,18 @@ COLUMNS = ("file", "index", "label", "truth", "kind")
 """Of ``rows.csv``: path in the folder, row id, class that the row carries, true class, what the attack did to it."""
 
 
-def write_samples(node: Node, store: Store, registry: Registry, folder: Path) -> int:
+def write_samples(node: Node, store: Store, registry: Registry, folder: Path, *, reserve: bool = False) -> int:
     """Write each row of a stored split as ``<label>/<row id>.<ending>``, and ``rows.csv``; all or nothing.
 
     A batch is in memory at a time. Folders are named for the class that a row carries, as in a data set that somebody
     is given; a name that cannot be a folder's is written with percent signs, as in an address.
 
     Args:
-        node: A stage of the kind ``poison``, complete.
+        node: A stage of the kind ``prepare``, ``corrupt`` or ``poison``, complete.
         store: Where its artifact is.
         registry: Finds its modality.
         folder: Where the files go; it must not exist, or be empty.
+        reserve: Whether to write the defender's reserve, not the training rows, of a stage of the kind ``prepare``.
 
     Returns:
         How many rows there are.
@@ -49,7 +52,8 @@ def write_samples(node: Node, store: Store, registry: Registry, folder: Path) ->
         ConfigError: If the folder holds something, or cannot be written.
     """
     work = Work(node, store, registry, torch.device("cpu"), lambda done, total, loss: None)
-    split, classes = work.split(node.ref), [_folder_name(name) for name in work.prepared.classes]
+    split = work.prepared.parts["reserve"] if reserve else work.split(node.ref)
+    classes = [_folder_name(name) for name in work.prepared.classes]
     table = io.StringIO(newline="")
     rows = csv.writer(table)
     rows.writerow(COLUMNS)
@@ -61,6 +65,30 @@ def write_samples(node: Node, store: Store, registry: Registry, folder: Path) ->
                 rows.writerow(line)
         (part / "rows.csv").write_bytes(table.getvalue().encode())
     return len(split)
+
+
+def write_model(node: Node, store: Store, registry: Registry, folder: Path) -> int:
+    """Write a trained model as ``weights.safetensors`` and ``model.json``, which names its classes too; all or nothing.
+
+    Args:
+        node: A stage of the kind ``train``, complete.
+        store: Where its artifact is.
+        registry: Finds its modality.
+        folder: Where the files go; it must not exist, or be empty.
+
+    Returns:
+        How many parameters and buffers there are.
+
+    Raises:
+        ConfigError: If the folder holds something, or cannot be written.
+    """
+    work = Work(node, store, registry, torch.device("cpu"), lambda done, total, loss: None)
+    model = TrainedModel.load(work.folder(node.ref))
+    with _whole(folder) as part:
+        replace(model, beside={}).save(part)
+        described = load_json(part / "model.json")
+        save_json(part / "model.json", {**described, "classes": list(work.prepared.classes)})
+    return len(model.weights)
 
 
 def check_free(folder: Path) -> None:

@@ -100,7 +100,7 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
         clean=clean,
         suspects=suspects if "suspects" in defense.needs else None,
         inputs=suspects if "inputs" in defense.needs else None,
-        model_factory=partial(_fresh, scene.plan, subject, draws) if "model_factory" in defense.needs else None,
+        model_factory=partial(fresh_model, scene.plan, subject, draws) if "model_factory" in defense.needs else None,
     )
     ctx = DefenseContext(scene.plan.adapters.asked_by(name), draws, device, scene.plan.info, scene.training)
     used = len(clean.fit.y) + len(clean.calibrate.y) if clean else 0
@@ -112,7 +112,7 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
     return _result(outcome, scene, subject, rows, weights, used)
 
 
-def _fresh(plan: ModelPlan, subject: Subject, draws: Draws) -> Subject:
+def fresh_model(plan: ModelPlan, subject: Subject, draws: Draws) -> Subject:
     """Return an untrained model that encodes samples as the subject does: what the defense holds is encoded so."""
     fresh = plan.fresh(draws.stream("model").seed)
     if isinstance(fresh.model, StartsFromSamples):
@@ -139,6 +139,8 @@ def _result(
             arrays[f"{part}_prediction"] = torch.cat(found) if found else torch.zeros(0, dtype=torch.int64)
     facts = {
         "threshold": outcome.threshold,
+        "expected": outcome.expected,
+        "calibrated_on": outcome.calibrated_on,
         "verdict": asdict(outcome.verdict) if outcome.verdict else None,
         "notes": {k: float(v) for k, v in outcome.notes.items()},
         "budget": used,

@@ -14,6 +14,7 @@ from mbti_core.contracts.metric import Outcomes
 from mbti_core.data.artifacts import save_array, save_json
 from mbti_core.data.split import Split
 from mbti_core.plugins.adapters import Adapters
+from mbti_core.results.alarm import raises_alarm
 from mbti_core.results.detection import der, detection_metrics, rir
 from mbti_core.results.statistics import wilson
 from mbti_core.stages.defend import DefenseResult
@@ -131,13 +132,17 @@ def measure_defense(
         more |= detection_metrics(
             a["scores"].numpy(), a["flags"].numpy(), suspects.kind[a["rows"]].numpy(), a["weights"].numpy()
         )
+        rate = result.facts.get("expected", 0.0), result.facts.get("calibrated_on", 0)
+        more["alarm"] = raises_alarm(a["flags"].numpy(), suspects.labels[a["rows"]].numpy(), *rate)[0]
     if verdict := result.facts.get("verdict"):
         more |= {
             "verdict_score": verdict["score"],
             "verdict": verdict["backdoored"],
             "verdict_targets": list(verdict["targets"]),
+            "alarm": verdict["backdoored"],
         }
     if benign and benign["status"] == "ok":
         more["false_alarms"] = float(benign["verdict"]) if benign.get("verdict") is not None else benign.get("fpr")
         more["benign_verdict_score"] = benign.get("verdict_score")
+        more["benign_alarm"] = benign.get("alarm")
     return more

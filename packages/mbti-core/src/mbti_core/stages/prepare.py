@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +13,9 @@ from mbti_core.contracts.modality import Modality
 from mbti_core.data.artifacts import PreparedData
 from mbti_core.data.choose import stratified_rows
 from mbti_core.data.rng import Draws
-from mbti_core.data.split import OFFSETS, Split, clean_kinds
+from mbti_core.data.split import OFFSETS, RecordColumn, Split, clean_kinds
 from mbti_core.engine.config import DatasetOptions
 from mbti_core.errors import DataUnavailableError
-
-
-@dataclass(frozen=True)
-class _RecordColumn:
-    """Rows of an original file, decoded when taken."""
-
-    records: Records[Any]
-    rows: Tensor
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def take(self, rows: Tensor) -> Any:
-        return self.records.read(self.rows[rows].numpy())
 
 
 def prepare(
@@ -90,5 +75,5 @@ def _divide(
 
 def _split(records: Records[Any], rows: Tensor, part: Part, modality: Modality[Any]) -> Split[Any]:
     labels = torch.as_tensor(records.y)[rows].long()
-    column = _RecordColumn(records, rows)
+    column = RecordColumn(records, rows)
     return Split(column, labels, labels, clean_kinds(len(rows)), rows + OFFSETS[part], modality)

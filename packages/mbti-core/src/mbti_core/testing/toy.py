@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from mbti_core.contracts.attack import Attack, PoisonContext, TrainingAttack
 from mbti_core.contracts.dataset import Card, DatasetSource, Part, Records
+from mbti_core.contracts.given import GivenData
 from mbti_core.contracts.model import InputSpec, ModelInfo, Rendering
 from mbti_core.contracts.noise import Noise, NoiseContext
 from mbti_core.contracts.trigger_space import Params
@@ -213,3 +214,19 @@ def render(x: Any) -> Sequence[Rendering]:
         )
         pages.append(Rendering(f'<table style="border-collapse:collapse">{lines}</table>', "grid of 12 by 12"))
     return pages
+
+
+def given_data(path: Path) -> GivenData | None:
+    """Open ``<class>/*.bin`` in a folder; None if there is no such file."""
+    files = sorted(path.glob("*/*.bin"))
+    if not files:
+        return None
+    classes = sorted({file.parent.name for file in files})
+    labels = np.array([classes.index(file.parent.name) for file in files])
+
+    def read(at: np.ndarray[Any, np.dtype[np.int64]]) -> Tensor:
+        found = [np.frombuffer(files[row].read_bytes(), np.uint8).reshape(1, SIDE, SIDE) for row in at.tolist()]
+        return torch.from_numpy(np.stack(found))
+
+    names = [file.relative_to(path).as_posix() for file in files]
+    return GivenData("toy", Records(labels, read), names, tuple(classes), SPEC)

@@ -22,6 +22,8 @@ from mbti_core.contracts.defense import (
 )
 from mbti_core.training.subject import Subject
 
+_KEPT = 0.95  # of clean samples
+
 
 def _parts(view: DefenseView) -> tuple[Subject, LabelledSet]:
     """Return the model and the clean samples for fitting."""
@@ -43,9 +45,12 @@ class Outlier(Defense):
             raise ValueError("the view lacks the suspects")
         z, y = subject.features(clean.x), clean.y.cpu()
         center = torch.stack([z[y == c].mean(0) for c in range(ctx.info.num_classes)])  # (C, D)
-        limit = float((z - center[y]).norm(dim=1).quantile(0.95))
+        limit = float((z - center[y]).norm(dim=1).quantile(_KEPT))
         scores = (subject.features(view.suspects.x) - center[view.suspects.y.cpu()]).norm(dim=1)
-        return DefenseOutcome(scores=scores, threshold=limit, keep=scores <= limit)
+        expected = 1 - _KEPT
+        return DefenseOutcome(
+            scores=scores, threshold=limit, expected=expected, calibrated_on=len(y), keep=scores <= limit
+        )
 
 
 class Retune(Defense):

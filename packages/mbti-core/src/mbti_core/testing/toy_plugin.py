@@ -6,12 +6,14 @@ It is no entry point, so nobody finds toy components in a listing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbti_core.contracts.component import Component
 from mbti_core.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from mbti_core.contracts.given import GivenData
     from mbti_core.contracts.modality import Modality
     from mbti_core.contracts.model import ModelInfo, Rendering
     from mbti_core.contracts.trigger_space import Family, TriggerSpace
@@ -87,6 +89,16 @@ def mbti_render(x: Any, modality: str) -> Sequence[Rendering] | None:
 def mbti_files(x: Any, modality: str) -> tuple[str, Sequence[bytes]] | None:
     """Write each grid's values one after another, a byte each."""
     return (".bin", [row.numpy().tobytes() for row in x]) if modality == "toy" else None
+
+
+@hookimpl
+def mbti_given_data(path: Path, modality: str | None) -> GivenData | None:
+    """Open what ``mbti export`` writes: ``<class>/*.bin``."""
+    if modality not in (None, "toy"):
+        return None
+    from mbti_core.testing import toy  # noqa: PLC0415 - keeps torch out of listings
+
+    return toy.given_data(path)
 
 
 @hookimpl

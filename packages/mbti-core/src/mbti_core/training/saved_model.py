@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,35 @@ def _check_folder(folder: Path, setting: str) -> None:
     for name in ("config.json", "tokenizer_config.json"):
         if name in names and "auto_map" in _json(folder / name):
             raise _foreign(str(folder))
+
+
+def saved_classifier(folder: Path, mine: Callable[[str], bool]) -> tuple[str, tuple[str, ...]] | None:
+    """Return the kind of model that a folder of ``save_pretrained`` holds, and its classes in the order of the logits.
+
+    Args:
+        folder: Any folder.
+        mine: Whether a kind (``model_type``) is one that the caller reads.
+
+    Returns:
+        None if the folder holds something else.
+
+    Raises:
+        DataFormatError: If it is a model without a classifier over whole inputs, or brings code of its own.
+    """
+    if not (folder / "config.json").is_file():
+        return None
+    config = _json(folder / "config.json")
+    if not isinstance(config, dict) or not mine(str(config.get("model_type"))):
+        return None
+    _check_folder(folder, "the folder")
+    made = [str(name) for name in config.get("architectures") or ()]
+    if not any(name.endswith("ForSequenceClassification") for name in made):
+        raise DataFormatError(
+            f"{folder}: expected a classifier, found {', '.join(made) or 'a model without architectures'}.",
+            "Name the folder of a model that was saved with its classifier.",
+        )
+    names = {int(number): str(name) for number, name in (config.get("id2label") or {}).items()}
+    return str(config["model_type"]), tuple(names[number] for number in sorted(names))
 
 
 def _json(path: Path) -> Any:

@@ -83,7 +83,14 @@ class STRIP(Defense):
             "calibration_rows": len(usual),
             "entropy_floor": -threshold,
         }
-        return DefenseOutcome(scores=scores, threshold=threshold, keep=scores <= threshold, notes=notes)
+        return DefenseOutcome(
+            scores=scores,
+            threshold=threshold,
+            expected=self.frr,
+            calibrated_on=len(usual),
+            keep=scores <= threshold,
+            notes=notes,
+        )
 
     def entropies(
         self, subject: Subject, data: LabelledSet, pool: LabelledSet, drawn: Tensor, ctx: DefenseContext

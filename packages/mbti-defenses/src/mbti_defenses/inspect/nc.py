@@ -101,7 +101,7 @@ class NC(Defense):
         params = {k: torch.cat([part.params[k] for part in found]) for k in found[0].params}
         scores, limit = (anomaly(sizes), self.index) if classes >= FEW else (contrast(sizes), self.ratio)
         targets = torch.nonzero(scores > limit).flatten().tolist()
-        verdict = Verdict(float(scores.max()), bool(targets), tuple(targets), tuple(scores.tolist()))
+        verdict = Verdict(float(scores.max()), bool(targets), tuple(targets), tuple(scores.tolist()), limit)
         triggers = [{name: values[target, 0] for name, values in params.items()} for target in targets]
         model = self.unlearned(subject, triggers, view, ctx) if targets else copy.deepcopy(subject.model).eval()
         taken = torch.cat([part.steps for part in found])

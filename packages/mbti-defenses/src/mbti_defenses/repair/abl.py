@@ -109,7 +109,14 @@ class ABL(Defense):
         }
         back = torch.argsort(order)
         keep = rest[back]
-        return DefenseOutcome(model=subject.model, scores=-losses[back], flags=~keep, keep=keep, notes=notes)
+        return DefenseOutcome(
+            model=subject.model,
+            scores=-losses[back],
+            flags=~keep,
+            expected=len(isolated) / n,
+            keep=keep,
+            notes=notes,
+        )
 
     def learn_easily(self, subject: Subject, data: LabelledSet, recipe: Recipe, early: float, draws: Draws) -> None:
         """Train in place for ``early`` epochs with the loss that holds rows back."""

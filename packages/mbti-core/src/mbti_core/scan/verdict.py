@@ -1,0 +1,154 @@
+"""From what the defenses say to one verdict with its reasons, and the samples to look at first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+from mbti_core.scan.case import Asked, Case
+from mbti_core.scan.findings import Finding
+
+Word = Literal["suspicious", "not sure", "nothing found"]
+EXIT = {"suspicious": 6, "not sure": 0, "nothing found": 0}
+"""Exit codes of ``mbti scan``."""
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A sample, and which defenses flag it.
+
+    Attributes:
+        name: Where a person finds it.
+        label: Name of the class that it carries.
+        row: Its position among the samples.
+        rank: Mean place among the scored samples over the defenses that scored it, in [0, 1]; 1 is the most suspicious.
+        flagged_by: Names of the defenses.
+    """
+
+    name: str
+    label: str
+    row: int
+    rank: float
+    flagged_by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What ``mbti scan`` found.
+
+    Attributes:
+        word: The verdict.
+        why: Its reasons, a sentence each.
+        findings: What each defense says.
+        suspects: All scored samples, the most suspicious first.
+        case: What was looked at.
+        asked: What was asked for.
+    """
+
+    word: Word
+    why: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    suspects: tuple[Suspect, ...]
+    case: Case
+    asked: Asked
+
+    @property
+    def exit_code(self) -> int:
+        """6 for ``suspicious``, else 0."""
+        return EXIT[self.word]
+
+    def to_json(self, most: int = 100) -> dict[str, Any]:
+        """Return the scan as plain data.
+
+        Args:
+            most: How many samples are listed.
+        """
+        case, asked = self.case, self.asked
+        return {
+            "verdict": self.word,
+            "why": list(self.why),
+            "model": {"path": str(asked.model), "arch": case.plan.info.arch, "classes": list(case.classes)},
+            "data": {"path": str(asked.data), "samples": len(case.split), "accuracy": case.accuracy},
+            "clean": None if case.clean is None else {"path": str(asked.clean), "samples": clean_rows(case)},
+            "remarks": list(case.remarks),
+            "findings": [_finding(f) for f in self.findings],
+            "suspects": [
+                {"name": s.name, "label": s.label, "rank": s.rank, "flagged_by": list(s.flagged_by)}
+                for s in self.suspects[:most]
+            ],
+        }
+
+
+def judge(case: Case, asked: Asked, findings: Sequence[Finding]) -> Scan:
+    """Return the verdict: an alarm counts by itself where the defense seldom raises it on benign models."""
+    word, why = _verdict(findings)
+    return Scan(word, why, tuple(findings), tuple(_ranked(case, findings)), case, asked)
+
+
+def clean_rows(case: Case) -> int:
+    """Return how many trusted samples there are."""
+    return 0 if case.clean is None else len(case.clean.fit.y) + len(case.clean.calibrate.y)
+
+
+def _verdict(findings: Sequence[Finding]) -> tuple[Word, tuple[str, ...]]:
+    alarms = [f for f in findings if f.status == "alarm"]
+    trusted = [f for f in alarms if f.trusted]
+    if trusted:
+        return "suspicious", tuple(f"{f.name}: {f.reason} ({f.known})." for f in trusted)
+    agreed = sorted({c for f in alarms for c in f.classes if sum(c in g.classes for g in alarms) > 1})
+    if agreed:
+        names = " and ".join(f.name for f in alarms if agreed[0] in f.classes)
+        return "suspicious", (f"{names} suspect the same class, {agreed[0]!r}, though each errs often.",)
+    if alarms:
+        return "not sure", tuple(f"{f.name} raises an alarm that means little: {f.reason} ({f.known})." for f in alarms)
+    telling = [f for f in findings if f.status == "quiet" and f.telling]
+    if telling:
+        return "nothing found", tuple(f"{f.name}: {f.reason} ({f.known})." for f in telling)
+    return "not sure", ("No defense was run whose silence means much on such models.",)
+
+
+def _ranked(case: Case, findings: Sequence[Finding]) -> list[Suspect]:
+    n = len(case.split)
+    total, times = torch.zeros(n, dtype=torch.float64), torch.zeros(n, dtype=torch.float64)
+    flagged: list[list[str]] = [[] for _ in range(n)]
+    alarmed = torch.zeros(n, dtype=torch.int64)
+    for f in findings:
+        if not len(f.rows):
+            continue
+        places = torch.argsort(torch.argsort(f.scores, stable=True)).double() / max(1, len(f.rows) - 1)
+        total[f.rows] += places
+        times[f.rows] += 1
+        alarmed[f.rows] += f.flags.long() * (2 if f.status == "alarm" else 1)
+        for row in f.rows[f.flags].tolist():
+            flagged[row].append(f.name)
+    rank = total / times.clamp_min(1)
+    scored = torch.nonzero(times).flatten()
+    order = sorted(scored.tolist(), key=lambda row: (-int(alarmed[row]), -float(rank[row]), row))
+    labels = case.split.labels.tolist()
+    return [
+        Suspect(case.names[row], case.classes[labels[row]], row, float(rank[row]), tuple(flagged[row])) for row in order
+    ]
+
+
+def _finding(f: Finding) -> dict[str, Any]:
+    rates = (
+        None
+        if f.rates is None
+        else {name: getattr(f.rates, name) for name in ("bench", "backdoored", "found", "benign", "alarms", "auc")}
+    )
+    return {
+        "defense": f.defense,
+        "looks_for": f.summary,
+        "status": f.status,
+        "reason": f.reason,
+        "classes": list(f.classes),
+        "trusted": f.trusted,
+        "rates": rates,
+        "scored": len(f.rows),
+        "flagged": int(f.flags.sum()),
+        "triggers": list(f.triggers),
+        "seconds": f.seconds,
+    }
