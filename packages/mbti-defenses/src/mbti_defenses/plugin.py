@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
+from importlib.resources import files
 
 from mbti_core.contracts.component import Component, Source
+from mbti_core.contracts.given import ErrorRates
 from mbti_core.plugins.hookspecs import hookimpl
 
 LIU_2018 = Source(
@@ -144,3 +147,10 @@ def mbti_register() -> Iterable[Component]:
             source=WANG_2019,
         ),
     ]
+
+
+@hookimpl
+def mbti_error_rates() -> Iterable[ErrorRates]:
+    """Return what ``benchmarks/error_rates.py`` counted."""
+    known = files("mbti_defenses").joinpath("error_rates.json")
+    return [ErrorRates(**rates) for rates in json.loads(known.read_text(encoding="utf-8"))]
