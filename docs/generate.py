@@ -39,6 +39,7 @@ _OUTCOMES = {
     3: "A component is unknown, or a plugin is missing, broken or in conflict with another.",
     4: "Data is missing, may not be read, or does not hold what its layout promises.",
     5: "The one thing asked for cannot work on this model or modality, by its nature.",
+    6: "`mbti scan` found something suspicious.",
     130: "Interrupted. What is complete stays in the store; the same command goes on from there.",
 }
 

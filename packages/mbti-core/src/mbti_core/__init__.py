@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mbti_core.api import Results, run
+    from mbti_core.api import Results, run, scan
     from mbti_core.contracts.attack import (
         Aim,
         Attack,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "run",
+    "scan",
     "Results",
     "Component",
     "Source",
@@ -66,7 +67,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "mbti_core.api": ("Results", "run"),
+    "mbti_core.api": ("Results", "run", "scan"),
     "mbti_core.contracts.attack": (
         "Aim",
         "Attack",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mbti_core.engine.runner import Failure, Listener
     from mbti_core.plugins.manager import Registry
     from mbti_core.results.table import ResultTable
+    from mbti_core.scan.verdict import Scan
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,59 @@ def run(
     )
     plan = make_plan(load_spec(spec, registry=plugins).resolve(plugins), plugins, options)
     return run_planned(plan, options, plugins, listener, report=report)
+
+
+def scan(
+    model: str | Path,
+    data: str | Path,
+    clean: str | Path | None = None,
+    *,
+    arch: str | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    defenses: Sequence[str] = (),
+    rows: int = 50_000,
+    costly_rows: int = 2_000,
+    device: str = "auto",
+    seed: int = 0,
+    registry: Registry | None = None,
+) -> Scan:
+    """Judge a model and the data it was trained on, without knowing what was done to them; nothing is written.
+
+    Args:
+        model: A file or folder with the model.
+        data: A file or folder with the samples.
+        clean: The same with samples that can be trusted.
+        arch: The architecture, where the model's files do not say it.
+        settings: Further settings, by ``model`` or the name of a defense.
+        defenses: Which to run; by default all that judge, but for those that train a model anew.
+        rows: At most so many samples are looked at.
+        costly_rows: At most so many by a defense that takes many forward passes for each.
+        device: ``auto``, ``cpu``, ``cuda:0``.
+        seed: Of all draws.
+        registry: Where components are found; by default that of this process.
+
+    Returns:
+        The verdict, its reasons, what each defense says, and the samples, the most suspicious first.
+
+    Raises:
+        MbtiError: For everything that cannot be read.
+    """
+    from mbti_core.plugins.manager import registry as of_this_process  # noqa: PLC0415 - as above
+    from mbti_core.scan.case import Asked  # noqa: PLC0415 - imports torch
+    from mbti_core.scan.scanning import scan as judged  # noqa: PLC0415 - as above
+
+    asked = Asked(
+        Path(model),
+        Path(data),
+        Path(clean) if clean else None,
+        arch,
+        settings or {},
+        tuple(defenses),
+        rows,
+        costly_rows,
+        seed,
+    )
+    return judged(asked, registry or of_this_process(), device, lambda name: None)
 
 
 def run_planned(
