@@ -67,16 +67,16 @@ def test_probabilities_are_refused(wrong: float) -> None:
         def forward(self, x: Tensor) -> Tensor:
             return x.softmax(1) * (1 + wrong)
 
-    with pytest.raises(ConfigError, match="toy/made: expected logits, got probabilities: 32 rows") as refused:
+    with pytest.raises(ConfigError, match="toy/made: expected logits, got probabilities: 16 rows") as refused:
         check_answers(plan_of(lambda info: linear(then=Rounded())).fresh(0), rows(40))
     assert refused.value.hint.startswith("Leave out the softmax")
 
 
 def test_nan_is_refused_and_says_how_often() -> None:
-    data = rows(20)
+    data = rows(12)
     dark = int((torch.from_numpy(np.asarray(data.column.array))[:, 0, 0, 0] < 127.5).sum())  # type: ignore[attr-defined]  # an ArrayColumn
-    assert 0 < dark < 20
-    with pytest.raises(ConfigError, match=f"expected finite logits, got NaN or infinity for {dark} of 20 rows"):
+    assert 0 < dark < 12
+    with pytest.raises(ConfigError, match=f"expected finite logits, got NaN or infinity for {dark} of 12 rows"):
         check_answers(plan_of(lambda info: Odd()).fresh(0), data)
 
 

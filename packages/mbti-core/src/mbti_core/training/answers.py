@@ -10,7 +10,7 @@ from mbti_core.data.split import Split, ViewColumn
 from mbti_core.errors import ConfigError
 from mbti_core.training.subject import Subject
 
-LOOKED_AT = 32  # rows
+LOOKED_AT = 16  # rows
 _ROUNDING = 1e-2  # probabilities of 16 bits sum to 1 only so far
 
 
@@ -19,7 +19,7 @@ def check_answers(subject: Subject, split: Split[object]) -> None:
 
     Args:
         subject: The model; it stays as it is.
-        split: Samples of the data set that it is meant for; of more than 32 rows, 32 that lie evenly apart.
+        split: Samples of the data set that it is meant for; of more than 16 rows, 16 that lie evenly apart.
 
     Raises:
         ConfigError: If the data set has fewer than 2 classes; if the model cannot take the samples, does not give
