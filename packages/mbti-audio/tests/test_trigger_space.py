@@ -185,6 +185,31 @@ def test_inversion_finds_the_stretch_that_decides(waves_of: Callable[..., Waves]
     assert bool((found.logits(model, found.apply(lifted, params)).argmax(1) == 1).all())
 
 
+class Plain(nn.Module):
+    """Somebody's model of sounds, which says nothing of a rate or a window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(1, 2)
+
+    def forward(self, x: Waves) -> Tensor:
+        y: Tensor = self.out(x.wave.abs().mean(1, keepdim=True))
+        return y
+
+
+@pytest.mark.parametrize(("spec", "samples"), [(SPEC, 60), (InputSpec((None,), "int16", -1, 1), RATE)])
+def test_a_model_without_a_window_hears_a_trigger_as_long_as_its_sounds_or_a_second(
+    x: Waves, spec: InputSpec, samples: int
+) -> None:
+    info, model = ModelInfo("audio/plain", "audio", spec, 2, {"rate": RATE}), Plain()
+    found = Registry().adapters.trigger_space(model, info, spec)
+    params = found.initial(Draws(0))
+    assert params["pattern"].shape == (samples,)
+    shown = found.apply(found.lift(model, x), {name: p[None, None] for name, p in params.items()})
+    assert shown.shape == (1, 5, 2, 60)
+    torch.testing.assert_close(found.logits(model, shown)[0], model(x.with_wave(shown[0, :, 0])))
+
+
 def test_other_families_and_models_have_no_triggers() -> None:
     with pytest.raises(NotSupportedError):
         space("warp")

@@ -132,6 +132,7 @@ def test_every_setting_of_a_stage_is_keyed(registry: Registry, tmp_path: Path) -
         ("attack", "ratio"): {"attack": {"name": "stamp", "ratio": 0.2}},
         ("attack", "target"): {"attack": {"name": "stamp", "target": 1}},
         ("defense", "budget"): {"defenses": [{"name": "outlier", "budget": 0.02}]},
+        ("defense", "retrain"): {"defenses": [{"name": "outlier", "retrain": True}]},
         ("defense", "max_inputs"): {"defenses": [{"name": "outlier", "max_inputs": 9}]},
     }
     values: dict[str, Any] = {

@@ -96,3 +96,14 @@ def test_the_hooks_answer_for_texts_alone() -> None:
     assert len(adapters.prunable_layers(model, INFO)) == 3
     assert adapters.recipe(INFO) == recipe("text/bilstm")
     assert recipe("text/bert").optimizer == "adamw"
+
+
+def test_a_stranger_is_left_to_core() -> None:
+    """Names as the library's, without its description: how many heads there are is not known."""
+    model = nn.Sequential()
+    model.add_module("attention", nn.Sequential())
+    model.attention.add_module("output", nn.ModuleDict({"dense": nn.Linear(8, 8)}))  # type: ignore[operator, union-attr]  # a module's modules
+    model.add_module("out", nn.Linear(8, 2))
+    assert prunable_layers(model) == []
+    (layer,) = Registry().adapters.prunable_layers(model, ModelInfo("text/strange", "text", INPUT, 2))
+    assert (layer.module, layer.units) == ("attention.output.dense", 8)

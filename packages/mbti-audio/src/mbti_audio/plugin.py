@@ -171,7 +171,7 @@ def mbti_trigger_space(model: nn.Module, info: ModelInfo, spec: InputSpec, famil
         return None
     from mbti_audio.trigger_space import trigger_space  # noqa: PLC0415 - keeps torch out of listings
 
-    return trigger_space(model, spec, family)
+    return trigger_space(model, spec, family, info.facts.get("rate"))
 
 
 @hookimpl

@@ -146,18 +146,23 @@ def _triggered(lifted: Tensor, wave: Tensor) -> Tensor:
 _FAMILIES: Mapping[str, type[MaskedPattern | BoundedShift]] = {"mask": MaskedPattern, "additive": BoundedShift}
 
 
-def trigger_space(model: nn.Module, spec: InputSpec, family: Family) -> MaskedPattern | BoundedShift | None:
+def trigger_space(
+    model: nn.Module, spec: InputSpec, family: Family, rate: int | None = None
+) -> MaskedPattern | BoundedShift | None:
     """Return a family of triggers as long as a sound, or as a model's window where sounds are longer or of any length.
 
-    None for a family that there is not, and for models that are not for sounds.
+    A model that says nothing of a window hears a trigger of one second where sounds are of any length. None for a
+    family that there is not, and where nobody knows the rate.
 
     Args:
         model: Batch to logits; triggers are made where its parameters are.
         spec: One input, (T,) or (None,).
         family: ``mask`` or ``additive``.
+        rate: Samples per second of the data set; a ``SoundModel`` knows its own.
     """
-    kind = _FAMILIES.get(family)
-    if kind is None or not isinstance(model, SoundModel):
+    kind, device = _FAMILIES.get(family), next(model.parameters()).device
+    if kind is None:
         return None
-    longest = spec.shape[-1] or model.window
-    return kind(min(longest, model.window), model.rate, next(model.parameters()).device)
+    if isinstance(model, SoundModel):
+        return kind(min(spec.shape[-1] or model.window, model.window), model.rate, device)
+    return None if rate is None else kind(spec.shape[-1] or rate, rate, device)

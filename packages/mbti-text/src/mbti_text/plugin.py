@@ -163,12 +163,12 @@ def mbti_trigger_space(model: nn.Module, info: ModelInfo, spec: InputSpec, famil
 
 @hookimpl
 def mbti_prunable_layers(model: nn.Module, info: ModelInfo) -> Sequence[PrunableLayer] | None:
-    """List attention heads, hidden neurons, filters and recurrent units."""
+    """List attention heads, hidden neurons, filters and recurrent units; what has none of these is for core to read."""
     if info.modality != "text":
         return None
     from mbti_text.structure import prunable_layers  # noqa: PLC0415 - keeps torch out of listings
 
-    return prunable_layers(model)
+    return prunable_layers(model) or None
 
 
 @hookimpl

@@ -32,6 +32,8 @@ def _of(model: nn.Module, name: str, module: nn.Module) -> Iterator[PrunableLaye
         yield PrunableLayer(name, module.out_channels)
     elif _MIXING.search(name):
         inputs, heads = 0 if _transposed(module) else 1, _heads(model)
+        if heads is None:
+            return
         block = int(_weight(module).shape[inputs]) // heads
         yield PrunableLayer(name, heads, inputs, parameters=("weight",), block=block)
     elif _MIDDLE.search(name):
@@ -48,9 +50,11 @@ def _transposed(module: nn.Module) -> bool:
     return not isinstance(module, nn.Linear)
 
 
-def _heads(model: nn.Module) -> int:
-    config: Any = model.get_submodule("net").config
-    return int(getattr(config, "num_attention_heads", None) or config.n_heads)
+def _heads(model: nn.Module) -> int | None:
+    """Return the number of heads that a model of the public library says it has; None for any other model."""
+    config = getattr(getattr(model, "net", None), "config", None)
+    heads = getattr(config, "num_attention_heads", None) or getattr(config, "n_heads", None)
+    return None if heads is None else int(heads)
 
 
 _PRETRAINED = Recipe(

@@ -53,8 +53,10 @@ def stratified_rows(y: Tensor, index: Tensor, n: int, draws: Draws) -> Tensor:
         draws: Keyed randomness.
     """
     total, n = len(y), min(n, len(y))
+    if not n:
+        return torch.zeros(0, dtype=torch.int64)
     counts = torch.bincount(y)
-    quota = largest_remainder(counts.double() * n / max(total, 1), n)
+    quota = largest_remainder(counts.double() * n / total, n)
     order = torch.argsort(draws.bits(index), stable=True)
     return torch.cat([order[y[order] == c][: int(q)] for c, q in enumerate(quota)]).sort().values
 

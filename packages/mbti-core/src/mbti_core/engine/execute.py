@@ -205,7 +205,7 @@ class Work:
         payload, extra, inputs = self.node.payload, self.node.extra, self.node.inputs
         plan = self.plan_of(extra["model"]["id"], extra["model"]["settings"], payload["precision"])
         if extra["weights"]:
-            given(plan, Path(extra["weights"])).save(folder)
+            given(plan, Path(extra["weights"]), self.prepared.parts["train"]).save(folder)
             return
         split, assault = self.split(inputs["data"]), None
         if "attack" in payload:

@@ -259,7 +259,7 @@ class _Planner:
     def defend(self, defense: Choice, inputs: Mapping[str, str | None], model: str, suspects: str, on: str) -> str:
         payload = {
             "defense": self.component(defense),
-            "options": defense.options.model_dump(mode="json"),
+            "options": defense.options.keyed(),
             "seed": self.e.seeds.defense,
         }
         given = {"prepare": inputs["prepare"], "model": model, "suspects": suspects}
@@ -298,5 +298,6 @@ class _Planner:
             "defense": defense,
             "variant": ", ".join(filter(None, (e.variant, self._distinct(choice)))) or None,
             "adapted": adapted,
+            "retrained": choice is not None and choice.options.retrain,
             "subject": subject.ref,
         }

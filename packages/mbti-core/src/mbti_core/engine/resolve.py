@@ -6,6 +6,7 @@ import copy
 import itertools
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ from mbti_core.engine.config import (
     settings_class,
 )
 from mbti_core.engine.problems import Problem, SpecError, Where, problems_of
-from mbti_core.errors import UnknownComponentError, near_names
-from mbti_core.plugins.manager import Registry
+from mbti_core.errors import MissingPluginError, UnknownComponentError, near_names
+from mbti_core.plugins.manager import Registered, Registry
 
 COLUMNS = {
     "dataset",
@@ -172,6 +173,7 @@ class _Resolver:
             for i, item in enumerate(self.raw.get("defenses") or [])
         ]
         self.target_exists(dataset, attack)
+        self.retrainable(defenses, model, modality)
         if self.problems or dataset is None or model is None or train is None:
             return None
         name = str(self.raw.get("name") or f"{dataset.name}-{attack.name if attack else 'none'}")
@@ -250,6 +252,18 @@ class _Resolver:
             for problem in target_problems(attack.options.target, dataset.name, len(classes)):
                 self.problem(*problem)
 
+    def retrainable(self, defenses: list[Choice | None], model: Choice | None, modality: str) -> None:
+        for i, choice in enumerate(defenses):
+            if choice is None or not choice.options.retrain:
+                continue
+            if not _keeps_rows(choice.registered):
+                able = [r.component.name for r in self.registry.components("defense", modality) if _keeps_rows(r)]
+                text = f"expected a defense that keeps some rows ({', '.join(able)}), got {choice.name}."
+                self.problem(("defenses", i, "retrain"), text)
+            if model is not None and model.options.weights:
+                text = "expected a victim that is trained in this run; nobody knows how model.weights were trained."
+                self.problem(("defenses", i, "retrain"), text)
+
     def seeds(self) -> list[Seeds]:
         raw = self.raw.get("seeds", [0])
         if isinstance(raw, dict):
@@ -263,6 +277,13 @@ class _Resolver:
 
 def _whole(choices: list[Choice | None]) -> tuple[Choice, ...]:
     return tuple(c for c in choices if c is not None)
+
+
+def _keeps_rows(defense: Registered) -> bool:
+    """Tell whether a defense gives a sanitized split; one that cannot be imported gives nothing."""
+    with suppress(MissingPluginError):
+        return "keep" in defense.load().yields
+    return False
 
 
 def target_problems(target: Any, dataset: str, classes: int) -> list[Problem]:

@@ -113,7 +113,8 @@ def mbti_feature_layer(model: nn.Module, info: ModelInfo) -> FeatureTap | None:
         info: What the model is.
 
     Returns:
-        The tap; after its pooling the representation is (B, D). Core's default: the input of the last ``nn.Linear``.
+        The tap; after its pooling the representation is (B, D). Core's default: the input of the last ``nn.Linear``, or
+        of the convolution that gives the classes.
     """
 
 

@@ -17,10 +17,23 @@ _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 @hookimpl(trylast=True)
 def mbti_feature_layer(model: nn.Module, info: ModelInfo) -> FeatureTap | None:
-    """Take the input of the last linear layer as wide as the number of classes, else of the last linear layer."""
+    """Take the input of the last linear layer as wide as the number of classes, else of the last linear layer.
+
+    Of a model that ends with a convolution, take that one's input, averaged over places.
+    """
+    if last := _head_convolution(model, info):
+        return FeatureTap(last, pool="mean")
     linear = [(name, m) for name, m in model.named_modules() if isinstance(m, nn.Linear)]
     heads = [name for name, m in linear if m.out_features == info.num_classes] or [name for name, _ in linear]
     return FeatureTap(heads[-1]) if heads else None
+
+
+def _head_convolution(model: nn.Module, info: ModelInfo) -> str | None:
+    """Name the last convolution, over two or three axes, if it gives the classes and no linear layer does."""
+    if any(isinstance(m, nn.Linear) and m.out_features == info.num_classes for m in model.modules()):
+        return None
+    last = [(name, m) for name, m in model.named_modules() if isinstance(m, _CONVOLUTIONS[1:])][-1:]
+    return next((name for name, m in last if m.out_channels == info.num_classes), None)
 
 
 @hookimpl(trylast=True)
@@ -47,7 +60,8 @@ def _by_flow(model: nn.Module, info: ModelInfo, flow: Flow) -> Sequence[Prunable
     modules = {name: model.get_submodule(name) for name in flow.order}
     hidden = [n for n, m in modules.items() if isinstance(m, nn.Linear) and m.out_features != info.num_classes]
     inner = [n for n in hidden if any(flow.feeds(n, other) for other in hidden)] if flow.attends else []
-    convolutions = [n for n, m in modules.items() if isinstance(m, _CONVOLUTIONS)]
+    head = _head_convolution(model, info)
+    convolutions = [n for n, m in modules.items() if isinstance(m, _CONVOLUTIONS) and n != head]
     norms = [n for n, m in modules.items() if isinstance(m, _NORMS)]
     layers = []
     for name in [n for n in modules if n in inner or n in convolutions] or hidden:
@@ -59,7 +73,8 @@ def _by_flow(model: nn.Module, info: ModelInfo, flow: Flow) -> Sequence[Prunable
 
 def _in_registration_order(model: nn.Module, info: ModelInfo) -> Sequence[PrunableLayer]:
     """List convolutions, each with a BatchNorm of its width registered right after it; else hidden linear layers."""
-    modules = [(n, m) for n, m in model.named_modules() if not list(m.children())]
+    head = _head_convolution(model, info)
+    modules = [(n, m) for n, m in model.named_modules() if not list(m.children()) and n != head]
     layers = []
     for at, (name, module) in enumerate(modules):
         if isinstance(module, _CONVOLUTIONS):

@@ -214,6 +214,7 @@ MARKS = {
     "attack failed": "ASR below 80 % without a defense: a defense against it shows nothing.",
     "constant predictor": "one class gets more than 95 % of the clean rows: its ASR and RA mean nothing.",
     "adapted": "ours: no published version for this modality, so a failure says nothing about the original method.",
+    "retrained": "a fresh model, trained on the rows that the defense keeps.",
 }
 
 ROW_KEYS = (
@@ -225,6 +226,7 @@ ROW_KEYS = (
         "seed",
         "defense",
         "adapted",
+        "retrained",
         "status",
         "reason",
     ),

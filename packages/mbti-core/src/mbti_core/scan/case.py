@@ -25,6 +25,7 @@ from mbti_core.engine.problems import problems_of
 from mbti_core.errors import ConfigError, DataFormatError, DataUnavailableError
 from mbti_core.plugins.manager import Registered, Registry
 from mbti_core.stages.train import ModelPlan, hold
+from mbti_core.training.answers import check_answers
 from mbti_core.training.subject import Subject
 from mbti_core.training.weights import read_weights
 
@@ -92,7 +93,7 @@ def open_case(asked: Asked, registry: Registry, device: torch.device) -> Case:
     Raises:
         DataUnavailableError: If a path does not exist or may not be read.
         DataFormatError: If a file is not what it should be, or model and samples do not fit each other.
-        ConfigError: If nobody knows how to read the model.
+        ConfigError: If nobody knows how to read the model, or it gives no logits for these samples.
         UnknownComponentError: If there is no such architecture.
     """
     given = _model(asked, registry)
@@ -109,6 +110,7 @@ def open_case(asked: Asked, registry: Registry, device: torch.device) -> Case:
         kept = stratified_rows(split.labels, split.index, asked.rows, draws.stream("rows"))
         split, rows = split.subset(kept), [rows[row] for row in kept.tolist()]
         remarks = (*remarks, f"{len(kept):,} of {len(data.names):,} samples are looked at, drawn by class.")
+    check_answers(subject, split)
     suspects = hold(split, subject.model, device)
     clean = _clean(asked, classes, plan, subject, registry, draws) if asked.clean is not None else None
     found = subject.predict(suspects.x)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mbti_core.contracts.attack import RowKind
 from mbti_core.contracts.defense import CleanSet, Defense, DefenseContext, DefenseOutcome, DefenseView
@@ -29,7 +29,8 @@ from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.data.split import Split, batches
 from mbti_core.engine.config import DefenseOptions, TrainConfig
 from mbti_core.errors import ConfigError, NotSupportedError
-from mbti_core.stages.train import ModelPlan, hold
+from mbti_core.stages.train import ModelPlan, hold, train
+from mbti_core.training.answers import check_answers
 from mbti_core.training.subject import Subject
 
 _ARRAYS = ("scores", "flags", "rows", "weights", "clean_prediction", "triggered_prediction")
@@ -88,12 +89,15 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
     """Return what the defense gives; a method that cannot work on this model is a recorded answer, not a failure.
 
     Raises:
-        ConfigError: If the clean budget is larger than the reserve.
+        ConfigError: If the clean budget holds no row or more than the reserve, the model gives no logits, or the
+            defense gives numbers that are not finite.
     """
     draws, device = Draws(seed).stream("defend", name), scene.plan.device
     subject = scene.plan.load(scene.model.weights)
+    check_answers(subject, scene.suspects)
     clean = _clean(scene, options, draws.stream("clean"), subject) if "clean" in defense.needs else None
-    rows, weights = _scored_rows(scene.suspects, options.max_inputs if defense.costly else None, draws.stream("rows"))
+    most = options.max_inputs if defense.costly and not options.retrain else None
+    rows, weights = _scored_rows(scene.suspects, most, draws.stream("rows"))
     suspects = hold(scene.suspects, subject.model, device, rows) if {"suspects", "inputs"} & defense.needs else None
     view = DefenseView(
         subject=subject if "model" in defense.needs else None,
@@ -107,9 +111,51 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
     try:
         with scoped_globals(draws.stream("globals").seed):
             outcome = defense.defend(view, ctx)
+        _check_finite(outcome, name)
+        if options.retrain:
+            outcome = replace(outcome, model=_retrained(outcome, scene, name, draws.stream("retrain").seed))
     except NotSupportedError as error:
         return DefenseResult({"unsupported": error.message, "budget": used}, {}, {})
     return _result(outcome, scene, subject, rows, weights, used)
+
+
+def _retrained(outcome: DefenseOutcome, scene: Scene, name: str, seed: int) -> nn.Module:
+    """Return a fresh model that was trained on the rows that are kept, as the model under suspicion was on all.
+
+    What that one's attacker did to its training is left out: the defender trains alone.
+    """
+    if outcome.keep is None:
+        raise ConfigError(f"{name} keeps no rows to train on.", "Leave 'retrain' out.")
+    if scene.training is None:
+        raise ConfigError(
+            f"{name}: nobody knows how the model under suspicion was trained.",
+            "Leave 'retrain' out, or train the victim in this run: leave out model.weights.",
+        )
+    kept = torch.nonzero(outcome.keep.cpu()).flatten()
+    if not len(kept):
+        raise NotSupportedError(f"{name} keeps none of {len(scene.suspects)} rows: there is nothing to train on.")
+    trained = train(scene.plan, scene.suspects.subset(kept), scene.training, seed, None, None, _unheard)
+    return scene.plan.load(trained.weights).model
+
+
+def _unheard(done: int, total: int, loss: float) -> None:
+    """Take in the progress of a training whose stage tells of none."""
+
+
+def _check_finite(outcome: DefenseOutcome, name: str) -> None:
+    """Refuse numbers that nothing can be compared with; a model that diverged while it was repaired gives such."""
+    found = {note: torch.tensor(float(value)) for note, value in outcome.notes.items()}
+    if outcome.scores is not None:
+        found |= {"scores": outcome.scores, "threshold": torch.tensor(float(outcome.threshold or 0.0))}
+    if outcome.verdict is not None:
+        found |= {"verdict": torch.tensor([outcome.verdict.score, *outcome.verdict.per_class])}
+    for what, values in found.items():
+        bad = int((~values.isfinite()).sum())
+        if bad:
+            raise ConfigError(
+                f"{name}: expected finite numbers, got NaN or infinity in {bad} of {values.numel()} of its {what}.",
+                "What it trained diverged, or the model under suspicion did: lower the learning rate of that one.",
+            )
 
 
 def fresh_model(plan: ModelPlan, subject: Subject, draws: Draws) -> Subject:
@@ -153,19 +199,30 @@ def _result(
 def _clean(scene: Scene, options: DefenseOptions, draws: Draws, subject: Subject) -> CleanSet:
     """Draw the budget for fitting from the reserve, and as much again, or what is left, for calibration."""
     reserve, wanted = scene.reserve, round(options.budget * len(scene.suspects))
-    if wanted > len(reserve) or wanted < 1:
-        most = len(reserve) / max(1, len(scene.suspects))
-        raise ConfigError(
-            f"defenses.budget: expected at most {most:.3g} (the reserve holds {len(reserve)} rows, "
-            f"the training split {len(scene.suspects)}), got {options.budget:g} ({wanted} rows).",
-            f"Set budget to {most:.3g} or less, or raise dataset.reserve.",
-        )
+    _check_budget(options.budget, wanted, len(reserve), len(scene.suspects))
     fit = stratified_rows(reserve.truth, reserve.index, wanted, draws.stream("fit"))
     left = torch.ones(len(reserve), dtype=torch.bool)
     left[fit] = False
     rest = torch.nonzero(left).flatten()
     calibrate = rest[stratified_rows(reserve.truth[rest], reserve.index[rest], wanted, draws.stream("calibrate"))]
     return CleanSet(*(hold(reserve, subject.model, scene.plan.device, part) for part in (fit, calibrate)))
+
+
+def _check_budget(budget: float, wanted: int, reserve: int, training: int) -> None:
+    if not reserve:
+        raise ConfigError("The defender has no clean rows: the reserve is empty.", "Raise dataset.reserve above 0.")
+    if wanted < 1:
+        raise ConfigError(
+            f"defenses.budget: expected a share that gives at least 1 clean row, got {budget:g} of {training} rows.",
+            f"Set budget to {1 / max(1, training):.3g} or more.",
+        )
+    if wanted > reserve:
+        most = reserve / max(1, training)
+        raise ConfigError(
+            f"defenses.budget: expected at most {most:.3g} (the reserve holds {reserve} rows, "
+            f"the training split {training}), got {budget:g} ({wanted} rows).",
+            f"Set budget to {most:.3g} or less, or raise dataset.reserve.",
+        )
 
 
 def _scored_rows(split: Split[Any], most: int | None, draws: Draws) -> tuple[Tensor, Tensor]:

@@ -18,8 +18,9 @@ from mbti_core.data.artifacts import TrainedModel
 from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.data.split import Split
 from mbti_core.engine.config import TrainConfig
-from mbti_core.errors import DataFormatError
+from mbti_core.errors import ConfigError, DataFormatError
 from mbti_core.plugins.adapters import Adapters
+from mbti_core.training.answers import check_answers
 from mbti_core.training.loop import Fit, Part, Progress, fit_model
 from mbti_core.training.subject import Subject
 
@@ -55,9 +56,18 @@ class ModelPlan:
         return self.around(model)
 
     def around(self, model: nn.Module) -> Subject:
-        """Return a subject around a model of this plan."""
+        """Return a subject around a model of this plan, on its device; weights of 16 or 64 bits become float32.
+
+        Raises:
+            ConfigError: If the model has no weights, but only their shapes.
+        """
+        if any(p.is_meta for p in model.parameters()):
+            raise ConfigError(
+                f"{self.info.arch} is built on the device 'meta': its weights have shapes and no values.",
+                "Build it on the CPU.",
+            )
         autocast = torch.bfloat16 if self.precision == "bf16" else None
-        return Subject(model.to(self.device), self.info, self.modality, self.adapters, self.device, autocast)
+        return Subject(model.float().to(self.device), self.info, self.modality, self.adapters, self.device, autocast)
 
     def load(self, weights: Mapping[str, Tensor]) -> Subject:
         """Return a model with the given weights, in eval mode.
@@ -183,12 +193,20 @@ def implant(plan: ModelPlan, base: TrainedModel, split: Split[Any], assault: Ass
     return plan.trained(plan.around(model), base.history)
 
 
-def given(plan: ModelPlan, path: Path) -> TrainedModel:
+def given(plan: ModelPlan, path: Path, split: Split[Any]) -> TrainedModel:
     """Return somebody's weights as an artifact: a safetensors file, a folder that holds one, or a plain state dict.
 
+    Args:
+        plan: What the model is built from.
+        path: The file or folder.
+        split: Samples that the model is meant for.
+
     Raises:
+        ConfigError: If the model gives no logits for such samples.
         DataFormatError: If the file cannot be read without unpickling code, or does not fit the architecture.
     """
     from mbti_core.training.weights import read_weights  # noqa: PLC0415 - only for weights from outside
 
-    return plan.trained(plan.load(read_weights(path)), {})
+    subject = plan.load(read_weights(path))
+    check_answers(subject, split)
+    return plan.trained(subject, {})

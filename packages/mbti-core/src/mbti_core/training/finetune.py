@@ -12,6 +12,7 @@ from mbti_core.contracts.model import Recipe
 from mbti_core.data.rng import Draws
 from mbti_core.engine.config import TrainConfig
 from mbti_core.training.loop import Fit, fit_model
+from mbti_core.training.optimize import thaw
 from mbti_core.training.pruning import Silent, keep_silent
 from mbti_core.training.subject import Subject
 
@@ -60,6 +61,7 @@ def finetune(
     """
     model = copy.deepcopy(subject.model)
     if silent:
+        thaw(model)  # only a parameter that is trained can be kept silent
         keep_silent(model, silent)
     config = config_of(recipe, epochs, augment=augment)
     fit_model(Fit(subject.with_model(model), data, config, draws.seed))

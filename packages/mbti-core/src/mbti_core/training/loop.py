@@ -6,6 +6,7 @@ batched tensor operations there. Every draw is keyed by (seed, epoch, row id), s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +21,9 @@ from mbti_core.contracts.model import Recipe
 from mbti_core.data.lengths import mixed_batches
 from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.engine.config import TrainConfig
+from mbti_core.errors import ConfigError
 from mbti_core.training.checkpoint import load_checkpoint, save_checkpoint
-from mbti_core.training.optimize import Pace
+from mbti_core.training.optimize import Pace, thaw
 from mbti_core.training.step import StepContext, TrainBatch, plain_step
 from mbti_core.training.subject import Subject
 
@@ -105,9 +107,14 @@ def _context(job: Fit, run: Callable[[Any], Any], draws: Draws) -> StepContext[A
 def fit_model(job: Fit) -> dict[str, list[float]]:
     """Train, and return the curves (``loss``: mean training loss per epoch).
 
-    A seeded call gives the same weights twice on the same machine with the same number of threads.
+    A seeded call gives the same weights twice on the same machine with the same number of threads. Frozen parameters
+    stay as they are, unless all are frozen: a model that was only to answer is trained whole.
+
+    Raises:
+        ConfigError: If the loss of an epoch is not finite.
     """
     config, model = job.config, job.subject.model
+    thaw(model)
     if any(p.dim() == 4 for p in model.parameters()):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this keyword
     pace = Pace(model, config, job.part.beside, job.recipe)
@@ -121,6 +128,11 @@ def fit_model(job: Fit) -> dict[str, list[float]]:
             module.train()
         with scoped_globals(draws.stream("globals", epoch).seed % 2**63):
             loss = _epoch(job, ctx, pace, epoch, draws.stream("order", epoch))
+        if not math.isfinite(loss):
+            raise ConfigError(
+                f"The training of {job.subject.info.arch} diverged: the mean loss of epoch {epoch + 1} is {loss}.",
+                f"Lower its learning rate, {config.lr:g}.",
+            )
         job.end_epoch(ctx)
         history["loss"].append(loss)
         if job.folder and epoch + 1 < config.epochs:

@@ -12,6 +12,12 @@ from mbti_core.contracts.model import Recipe
 from mbti_core.engine.config import TrainConfig
 
 
+def thaw(model: nn.Module) -> None:
+    """Make all parameters trainable, in place, if none is: a model that is frozen in part stays so."""
+    if not any(p.requires_grad for p in model.parameters()):
+        model.requires_grad_(True)
+
+
 def make_optimizer(
     model: nn.Module, kind: str, lr: float, momentum: float, weight_decay: float
 ) -> torch.optim.Optimizer:

@@ -40,7 +40,10 @@ def silence(model: nn.Module, layer: PrunableLayer, units: Tensor) -> None:
 
 
 def keep_silent(model: nn.Module, silent: Sequence[Silent]) -> None:
-    """Silence units for good: their parameters get no gradient any more, so that no optimizer step revives them."""
+    """Silence units for good: their parameters get no gradient any more, so that no optimizer step revives them.
+
+    Frozen ones get none anyhow.
+    """
     mask = copy.deepcopy(model)
     with torch.no_grad():
         for parameter in mask.parameters():
@@ -49,5 +52,5 @@ def keep_silent(model: nn.Module, silent: Sequence[Silent]) -> None:
         silence(model, layer, units)
         silence(mask, layer, units)
     for parameter, live in zip(model.parameters(), mask.parameters(), strict=True):
-        if not bool(live.all()):
+        if parameter.requires_grad and not bool(live.all()):
             parameter.register_hook(partial(torch.mul, live.detach()))  # type: ignore[no-untyped-call]  # torch leaves it untyped

@@ -13,7 +13,7 @@ from torch import Tensor
 from mbti_core.contracts.defense import Defense, DefenseContext, DefenseOutcome, DefenseView, LabelledSet, Need, Yield
 from mbti_core.data.split import batches
 from mbti_core.training.subject import Subject
-from mbti_defenses.budget import demand
+from mbti_defenses.budget import to_calibrate, to_fit
 
 PAIRS = 128  # rows of one forward pass; measured on a CPU: 512 cost a third more time
 
@@ -71,8 +71,8 @@ class STRIP(Defense):
         assert subject is not None  # declared in needs, as the next two
         assert clean is not None
         assert suspects is not None
-        pool = demand(clean.fit, "STRIP", "to lay over an input")
-        held_out = demand(clean.calibrate, "STRIP", "to calibrate on")
+        pool = to_fit(clean, "STRIP", "to lay over an input")
+        held_out = to_calibrate(clean, "STRIP", "to calibrate on")
         drawn = torch.argsort(ctx.draws.stream("overlays").bits(pool.index.cpu()), stable=True)[: self.overlays]
         usual = self.entropies(subject, held_out, pool, drawn, ctx)
         scores = -self.entropies(subject, suspects, pool, drawn, ctx)

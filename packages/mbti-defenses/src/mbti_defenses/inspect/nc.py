@@ -10,15 +10,25 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from mbti_core.contracts.defense import Defense, DefenseContext, DefenseOutcome, DefenseView, Need, Verdict, Yield
+from mbti_core.contracts.defense import (
+    Defense,
+    DefenseContext,
+    DefenseOutcome,
+    DefenseView,
+    LabelledSet,
+    Need,
+    Verdict,
+    Yield,
+)
 from mbti_core.contracts.trigger_space import Family
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import batches
+from mbti_core.errors import ConfigError
 from mbti_core.training.finetune import config_of
 from mbti_core.training.loop import Fit, Step, fit_model
 from mbti_core.training.step import StepContext, TrainBatch, plain_step
 from mbti_core.training.subject import Subject
-from mbti_defenses.budget import demand
+from mbti_defenses.budget import to_fit
 from mbti_defenses.further import recipe_of
 from mbti_defenses.inspect.inversion import Search, invert
 
@@ -52,7 +62,7 @@ class NC(Defense):
         Clean samples (k, ...) in storage form; one score per class, larger is more suspicious.
 
     Raises:
-        ConfigError: If the clean budget is empty.
+        ConfigError: If the clean budget is empty, or of one class.
         NotSupportedError: If no plugin has such a family of triggers for this modality.
 
     Source:
@@ -92,7 +102,7 @@ class NC(Defense):
         subject, clean = view.subject, view.clean
         assert subject is not None  # declared in needs, as the next
         assert clean is not None
-        data, classes = demand(clean.fit, "NC", "to search triggers with"), ctx.info.num_classes
+        data, classes = of_several_classes(to_fit(clean, "NC", "to search triggers with")), ctx.info.num_classes
         space = ctx.adapters.trigger_space(subject.model, ctx.info, ctx.adapters.input_shape(ctx.info), self.family)
         search = Search(steps=self.steps, batches=self.batches, lr=self.lr, success=self.success)
         draws = ctx.draws.stream("invert")
@@ -146,6 +156,21 @@ class NC(Defense):
             return told.loss(logits, batch.y)
 
         return step
+
+
+def of_several_classes(data: LabelledSet) -> LabelledSet:
+    """Return ``data``, which has a row.
+
+    Raises:
+        ConfigError: If all rows are of one class: nothing shows then what a trigger of that class costs.
+    """
+    first = int(data.y[0])
+    if bool((data.y == first).all()):
+        raise ConfigError(
+            f"NC needs clean samples of at least 2 classes, got {len(data.y)} of class {first} alone.",
+            "Raise the defense's 'budget', or take data of more classes.",
+        )
+    return data
 
 
 def anomaly(sizes: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from mbti_core.errors import NotSupportedError
 from mbti_core.training.finetune import finetune
 from mbti_core.training.pruning import Silent, silence
 from mbti_core.training.subject import BATCH, Subject
-from mbti_defenses.budget import demand
+from mbti_defenses.budget import to_calibrate, to_fit
 from mbti_defenses.further import recipe_of
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -74,8 +74,8 @@ class FP(Defense):
         subject, clean = view.subject, view.clean
         assert subject is not None  # declared in needs, as the next
         assert clean is not None
-        data = demand(clean.fit, "FP", "to train on")
-        held_out = demand(clean.calibrate, "FP", "to measure the accuracy on")
+        data = to_fit(clean, "FP", "to train on")
+        held_out = to_calibrate(clean, "FP", "to measure the accuracy on")
         layers = ctx.adapters.prunable_layers(subject.model, ctx.info)
         if not layers:
             raise NotSupportedError(

@@ -8,7 +8,7 @@ from pydantic import PositiveFloat, PositiveInt
 
 from mbti_core.contracts.defense import Defense, DefenseContext, DefenseOutcome, DefenseView, Need, Yield
 from mbti_core.training.finetune import finetune
-from mbti_defenses.budget import demand
+from mbti_defenses.budget import to_fit
 from mbti_defenses.further import recipe_of
 
 
@@ -52,7 +52,7 @@ class FT(Defense):
         subject, clean = view.subject, view.clean
         assert subject is not None  # declared in needs, as the next
         assert clean is not None
-        data = demand(clean.fit, "FT", "to train on")
+        data = to_fit(clean, "FT", "to train on")
         recipe = recipe_of(ctx, self.epochs, self.lr)
         model = finetune(subject, data, recipe, epochs=recipe.epochs, draws=ctx.draws.stream("finetune"))
         notes = {
