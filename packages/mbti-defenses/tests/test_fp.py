@@ -11,7 +11,8 @@ from mbti_core.contracts.model import PrunableLayer
 from mbti_core.data.rng import scoped_globals
 from mbti_core.errors import ConfigError, NotSupportedError
 from mbti_core.training.pruning import silence
-from mbti_defenses.repair.fp import FP, accuracy, activations, last_layers, split_units
+from mbti_defenses.activity import accuracy, activations, last_layers, split_units
+from mbti_defenses.repair.fp import FP
 
 DEAD = list(range(20, 30))
 

@@ -65,6 +65,7 @@ WANG_2019 = Source(
         "with fewer than 5 classes the ratio to the median of the others decides (adapted)",
         "triggers of texts and sounds are adapted",
         "unlearning by the recipe of the model's family, a trigger in half of the batches",
+        "pruning, as an option, in the last prunable layer, for at most 10 % of clean accuracy",
     ),
 )
 GAO_2019 = Source(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -103,8 +103,7 @@ class STRIP(Defense):
         n, count, mixing = len(data.index), len(drawn), ctx.draws.stream("superimpose")
         parts = []
         for pair in batches(torch.arange(n * count), PAIRS):
-            x = data.x.take(pair // count)
-            other = pool.x.take(drawn[pair % count])
+            x, other = taken(subject, data, pair // count), taken(subject, pool, drawn[pair % count])
             index = data.index[pair // count] * count + pair % count
             mixed = ctx.adapters.superimpose(x, other, index, ctx.info.modality, self.weight, mixing)
             log_p = subject.logits(mixed).log_softmax(1)  # (B, C)
@@ -121,3 +120,9 @@ class STRIP(Defense):
         if self.calibration == "quantile":
             return float(np.float32(np.quantile(clean, self.frr, method="weibull")))
         return float(np.float32(clean.mean() + clean.std() * NormalDist().inv_cdf(self.frr)))
+
+
+def taken(subject: Subject, data: LabelledSet, rows: Tensor) -> Any:
+    """Return a batch of rows (n,), each of which is read once, however often it stands there."""
+    distinct, place = torch.unique(rows, return_inverse=True)
+    return subject.modality.select(data.x.take(distinct), place)

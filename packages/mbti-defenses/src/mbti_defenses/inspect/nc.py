@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from mbti_core.contracts.defense import (
+    CleanSet,
     Defense,
     DefenseContext,
     DefenseOutcome,
@@ -20,7 +21,7 @@ from mbti_core.contracts.defense import (
     Verdict,
     Yield,
 )
-from mbti_core.contracts.trigger_space import Family
+from mbti_core.contracts.trigger_space import Family, Params
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import batches
 from mbti_core.errors import ConfigError
@@ -28,9 +29,11 @@ from mbti_core.training.finetune import config_of
 from mbti_core.training.loop import Fit, Step, fit_model
 from mbti_core.training.step import StepContext, TrainBatch, plain_step
 from mbti_core.training.subject import Subject
-from mbti_defenses.budget import to_fit
+from mbti_defenses.activity import demand_layers
+from mbti_defenses.budget import to_calibrate, to_fit
 from mbti_defenses.further import recipe_of
 from mbti_defenses.inspect.inversion import Search, invert
+from mbti_defenses.inspect.trigger_pruning import Reversed, pruned
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 MAD = 1.4826  # makes it the standard deviation of a normal distribution
@@ -44,7 +47,8 @@ class NC(Defense):
 
     The defender owns the model and a few clean labelled samples. A backdoor is a shortcut to its target from
     everywhere, so that little of an input must change. The triggers of the classes found so are unlearned: the model is
-    trained on clean samples, some of them with the trigger and their own labels.
+    trained on clean samples, some of them with the trigger and their own labels; or the units that they move are
+    pruned.
 
     Attributes:
         family: Of triggers; see ``mbti_trigger_space``.
@@ -57,13 +61,15 @@ class NC(Defense):
         ratio: With fewer than 5 classes: how many times smaller than the median of the others a flagged class's is.
         share: Share of the batches that carry a reversed trigger while it is unlearned.
         epochs: Of unlearning; None takes the recipe of the model's family.
+        mitigation: ``unlearn`` or ``prune``; see ``trigger_pruning.pruned``. Pruning needs no training.
 
     Shape:
         Clean samples (k, ...) in storage form; one score per class, larger is more suspicious.
 
     Raises:
-        ConfigError: If the clean budget is empty, or of one class.
-        NotSupportedError: If no plugin has such a family of triggers for this modality.
+        ConfigError: If the clean budget is empty or of one class, or leaves nothing to measure the accuracy on while
+            pruning.
+        NotSupportedError: If no plugin has such a family of triggers for this modality, or there is nothing to prune.
 
     Source:
         Wang et al., "Neural Cleanse: Identifying and Mitigating Backdoor Attacks in Neural Networks", IEEE S&P 2019,
@@ -76,7 +82,8 @@ class NC(Defense):
         the ratio to the median of the others decides (adapted): of two, both are equally far from their median.
         Modalities other than images are adapted by their trigger space. A trigger is unlearned in whole batches, so
         that a BatchNorm sees one kind of sample at a time, with the family's recipe, in half of them: a fifth, the
-        authors' share of samples, is a few steps where the budget is small. Without a flagged class the model
+        authors' share of samples, is a few steps where the budget is small. Pruning takes the last prunable layer,
+        whatever its kind, and a loss of 10 % of clean accuracy as its limit. Without a flagged class the model
         comes back as it is.
 
     Example:
@@ -96,6 +103,7 @@ class NC(Defense):
     ratio: PositiveFloat = 1.5
     share: Share = 0.5
     epochs: PositiveInt | None = None
+    mitigation: Literal["unlearn", "prune"] = "unlearn"
 
     def defend(self, view: DefenseView, ctx: DefenseContext) -> DefenseOutcome:
         """Return a verdict with a score per class, and the model without the triggers that were found."""
@@ -103,6 +111,9 @@ class NC(Defense):
         assert subject is not None  # declared in needs, as the next
         assert clean is not None
         data, classes = of_several_classes(to_fit(clean, "NC", "to search triggers with")), ctx.info.num_classes
+        if self.mitigation == "prune":  # said before the search, not after
+            to_calibrate(clean, "NC", "to measure the accuracy on")
+            demand_layers(subject, ctx, "NC")
         space = ctx.adapters.trigger_space(subject.model, ctx.info, ctx.adapters.input_shape(ctx.info), self.family)
         search = Search(steps=self.steps, batches=self.batches, lr=self.lr, success=self.success)
         draws = ctx.draws.stream("invert")
@@ -112,31 +123,41 @@ class NC(Defense):
         scores, limit = (anomaly(sizes), self.index) if classes >= FEW else (contrast(sizes), self.ratio)
         targets = torch.nonzero(scores > limit).flatten().tolist()
         verdict = Verdict(float(scores.max()), bool(targets), tuple(targets), tuple(scores.tolist()), limit)
-        triggers = [{name: values[target, 0] for name, values in params.items()} for target in targets]
-        model = self.unlearned(subject, triggers, view, ctx) if targets else copy.deepcopy(subject.model).eval()
         taken = torch.cat([part.steps for part in found])
         notes = {f"size/{c}": float(size) for c, size in enumerate(sizes)}
         notes |= {f"success/{c}": float(s) for c, s in enumerate(torch.cat([part.success for part in found]))}
         rows = min(len(data.index), search.batches * search.batch)
         notes["forwards"] = float(taken.sum()) * rows
-        shown = {t: space.shown(subject.model, trigger) for t, trigger in zip(targets, triggers, strict=True)}
+        triggers = [
+            Reversed(space, {name: values[target, 0] for name, values in params.items()}, target) for target in targets
+        ]
+        model, done = self.mended(subject, triggers, clean, ctx)
+        notes |= done
+        shown = {trigger.target: space.shown(subject.model, trigger.params) for trigger in triggers}
         return DefenseOutcome(model=model, verdict=verdict, triggers=shown, notes=notes)
 
+    def mended(
+        self, subject: Subject, triggers: Sequence[Reversed], clean: CleanSet, ctx: DefenseContext
+    ) -> tuple[nn.Module, dict[str, float]]:
+        """Return a copy that the triggers lead nowhere, and notes on what was done; a mere copy, if there are none."""
+        if not triggers:
+            return copy.deepcopy(subject.model).eval(), {}
+        if self.mitigation == "prune":
+            return pruned(subject, triggers, clean, ctx)
+        return self.unlearned(subject, [trigger.params for trigger in triggers], clean.fit, ctx), {}
+
     def unlearned(
-        self, subject: Subject, triggers: Sequence[Mapping[str, Tensor]], view: DefenseView, ctx: DefenseContext
+        self, subject: Subject, triggers: Sequence[Params], data: LabelledSet, ctx: DefenseContext
     ) -> nn.Module:
         """Return a copy that was trained on clean samples, a share of the batches with one of the triggers."""
-        assert view.clean is not None
         recipe = recipe_of(ctx, self.epochs, None)
         model, draws = copy.deepcopy(subject.model), ctx.draws.stream("unlearn")
         config = config_of(recipe, recipe.epochs, augment=True)
         step = self.with_triggers(subject.with_model(model), triggers, draws, ctx)
-        fit_model(Fit(subject.with_model(model), view.clean.fit, config, draws.seed, step=step))
+        fit_model(Fit(subject.with_model(model), data, config, draws.seed, step=step))
         return model
 
-    def with_triggers(
-        self, subject: Subject, triggers: Sequence[Mapping[str, Tensor]], draws: Draws, ctx: DefenseContext
-    ) -> Step:
+    def with_triggers(self, subject: Subject, triggers: Sequence[Params], draws: Draws, ctx: DefenseContext) -> Step:
         """Return the training step: the plain one, or, in a share of the batches, that of samples with a trigger."""
         spec = ctx.adapters.input_shape(ctx.info)
         # Of the copy: embeddings that a trigger is mixed of move while it is trained.

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Annotated, Any, ClassVar
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
 
-import torch
 from pydantic import Field, PositiveFloat, PositiveInt
-from torch import Tensor, nn
+from torch import Tensor
 
 from mbti_core.contracts.defense import Defense, DefenseContext, DefenseOutcome, DefenseView, LabelledSet, Need, Yield
 from mbti_core.contracts.model import PrunableLayer
-from mbti_core.data.split import batches
-from mbti_core.errors import NotSupportedError
 from mbti_core.training.finetune import finetune
-from mbti_core.training.pruning import Silent, silence
-from mbti_core.training.subject import BATCH, Subject
+from mbti_core.training.pruning import silence
+from mbti_core.training.subject import Subject
+from mbti_defenses.activity import accuracy, activations, demand_layers, last_layers, split_units
 from mbti_defenses.budget import to_calibrate, to_fit
 from mbti_defenses.further import recipe_of
 
@@ -76,12 +73,7 @@ class FP(Defense):
         assert clean is not None
         data = to_fit(clean, "FP", "to train on")
         held_out = to_calibrate(clean, "FP", "to measure the accuracy on")
-        layers = ctx.adapters.prunable_layers(subject.model, ctx.info)
-        if not layers:
-            raise NotSupportedError(
-                f"FP needs layers whose units can be removed, and {ctx.info.arch} has none.", "Choose another model."
-            )
-        last = last_layers(subject, layers, data)
+        last = last_layers(subject, demand_layers(subject, ctx, "FP"), data)
         order = activations(subject, last, data).argsort(stable=True)
         removed, tried = self.prune(subject, last, order, held_out)
         recipe = recipe_of(ctx, self.epochs, self.lr)
@@ -114,69 +106,3 @@ class FP(Defense):
             else:
                 fits = middle
         return fits * size, tried
-
-
-def accuracy(subject: Subject, data: LabelledSet) -> float:
-    """Return the share of rows that the model gives their label."""
-    return float((subject.predict(data.x) == data.y.cpu()).double().mean())
-
-
-def last_layers(subject: Subject, layers: Sequence[PrunableLayer], data: LabelledSet) -> Sequence[PrunableLayer]:
-    """Return the last layer: of a module that keeps several, such as directions, those that its output is made of."""
-    module = layers[-1].module
-    width = caught(subject, layers[-1], data, torch.arange(1)).shape[1]
-    same, chosen = [layer for layer in layers if layer.module == module], 0
-    units = 0
-    while units * layers[-1].block < width and chosen < len(same):
-        chosen += 1
-        units += same[-chosen].units
-    return same[-chosen:]
-
-
-def activations(subject: Subject, layers: Sequence[PrunableLayer], data: LabelledSet) -> Tensor:
-    """Return (units,) float64 mean activations over rows and positions, of all layers one after another."""
-    total, count = torch.zeros(sum(layer.units for layer in layers), dtype=torch.float64), 0
-    for rows in batches(torch.arange(len(data.index)), BATCH):
-        found = caught(subject, layers[0], data, rows)  # (positions, units * block)
-        total += found.view(len(found), len(total), -1).mean(2).sum(0)
-        count += len(found)
-    return total / max(1, count)
-
-
-def caught(subject: Subject, layer: PrunableLayer, data: LabelledSet, rows: Tensor) -> Tensor:
-    """Return (positions, width) float64: how active what carries the layer's units is, at each place of each row."""
-    seen: list[Tensor] = []
-    with _listening(subject.model, layer, seen):
-        subject.logits(data.x.take(rows))
-    return torch.cat(seen)
-
-
-@contextmanager
-def _listening(model: nn.Module, layer: PrunableLayer, seen: list[Tensor]) -> Iterator[None]:
-    """Collect what carries a layer's units: a BatchNorm's or the layer's own output, or, of heads, its input."""
-    spatial = next(model.get_submodule(layer.module).parameters()).dim() > 2
-
-    def listen(module: nn.Module, inputs: Any, output: Any) -> None:
-        del module
-        plain = isinstance(output, Tensor)
-        found = inputs[0] if layer.block > 1 else output if plain else output[0]
-        found = (found if isinstance(found, Tensor) else found.data).double().cpu()  # a packed sequence has data
-        found = found.movedim(1, -1) if spatial else found
-        signed = plain and layer.block == 1
-        seen.append((found.clamp_min(0) if signed else found.abs()).flatten(0, -2))
-
-    handle = model.get_submodule(layer.norm or layer.module).register_forward_hook(listen)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-def split_units(layers: Sequence[PrunableLayer], units: Tensor) -> list[Silent]:
-    """Return each layer with its own units, of those (n,) counted through all layers."""
-    found, first = [], 0
-    for layer in layers:
-        inside = units[(units >= first) & (units < first + layer.units)] - first
-        found.append((layer, inside))
-        first += layer.units
-    return found
