@@ -163,7 +163,7 @@ def test_a_frozen_model_is_trained_all_the_same_and_stays_frozen(
     view, ctx = bench.view(subject, clean=clean), bench.context(subject)
     if name == "nc":
         space = ctx.adapters.trigger_space(subject.model, ctx.info, toy.SPEC)
-        model = NC(epochs=1, share=0.5).unlearned(subject, [space.initial(ctx.draws)], view, ctx)
+        model = NC(epochs=1, share=0.5).unlearned(subject, [space.initial(ctx.draws)], clean.fit, ctx)
     else:
         model = SEVEN[name].defend(view, ctx).model
     old, new = dict(subject.model.named_parameters()), dict(model.named_parameters())
@@ -185,7 +185,7 @@ def test_what_is_frozen_in_part_stays_as_it_was(bench: Any, conv_victim: Any, cl
     view, ctx = bench.view(subject, clean=clean), bench.context(subject)
     if name == "nc":
         space = ctx.adapters.trigger_space(model, ctx.info, toy.SPEC)
-        tuned = NC(epochs=1).unlearned(subject, [space.initial(ctx.draws)], view, ctx)
+        tuned = NC(epochs=1).unlearned(subject, [space.initial(ctx.draws)], clean.fit, ctx)
     else:
         tuned = SEVEN[name].defend(view, ctx).model
     assert torch.equal(tuned[0].weight, model[0].weight)
