@@ -111,7 +111,7 @@ def test_two_of_them_that_suspect_one_class_are(given: Call) -> None:
 def test_without_clean_samples_it_is_not_sure_and_says_what_it_could_not_run(given: Call, measured: None) -> None:
     answer = given("--model", "twin", "--data", "benign")
     assert (answer.code, answer.out.splitlines()[0]) == (0, "not sure")
-    assert "name some with --clean" in answer.out
+    assert "not run: outlier, probe: needs clean samples, --clean" in answer.out
 
 
 def test_a_file_of_weights_needs_an_architecture(given: Call) -> None:

@@ -19,7 +19,6 @@ from mbti_core.scan.scanning import scan
 from mbti_core.scan.verdict import Scan
 
 _LISTED = 10
-_ALARM = {"alarm": "yes", "quiet": "no", "not run": "not run"}
 
 
 def settings(texts: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
@@ -62,8 +61,10 @@ def _tell(found: Scan, written: Written) -> None:
         page.print(f"  {reason}", soft_wrap=True)
     print_table(
         ("defense", "alarm", "reason", "how often it errs"),
-        [(f.name, _ALARM[f.status], f.reason, "" if f.status == "not run" else f.known) for f in found.findings],
+        [(f.name, "yes" if f.status == "alarm" else "no", f.reason, f.known) for f in found.ran],
     )
+    for names in found.not_run:
+        page.print(f"not run: {names}", soft_wrap=True)
     for (defense, name), path in written.triggers.items():
         words = written.words.get((defense, name))
         page.print(f"trigger towards {name!r} ({defense}): {words or path}", soft_wrap=True)

@@ -85,7 +85,7 @@ class Finding:
 
 
 def look(case: Case, asked: Asked, registry: Registry, hear: Callable[[str], None]) -> Iterator[Finding]:
-    """Yield what each defense says, those first that judge.
+    """Yield what each defense says.
 
     Raises:
         UnknownComponentError: If one was asked for that does not exist.
@@ -111,11 +111,11 @@ def _why_not(found: Registered, case: Case, *, asked: bool) -> str:
     cls = settings_class(found)
     assert issubclass(cls, Defense)
     if not {"scores", "verdict"} & cls.yields:
-        return "it repairs or filters, and judges nothing"
+        return "no verdict, no scores"
     if "clean" in cls.needs and case.clean is None:
-        return "it needs clean samples: name some with --clean"
+        return "needs clean samples, --clean"
     if "model_factory" in cls.needs and not asked:
-        return f"it trains a model anew: ask for it with --defense {found.component.name}"
+        return "trains a model anew, --defense asks for it"
     return ""
 
 

@@ -60,6 +60,18 @@ class Scan:
         """6 for ``suspicious``, else 0."""
         return EXIT[self.word]
 
+    @property
+    def ran(self) -> tuple[Finding, ...]:
+        """The defenses that were run, those with an alarm first."""
+        return tuple(f for f in self.findings if f.status != "not run")
+
+    @property
+    def not_run(self) -> tuple[str, ...]:
+        """The others by reason: their names, and why."""
+        left = [f for f in self.findings if f.status == "not run"]
+        why = dict.fromkeys(f.reason for f in left)
+        return tuple(f"{', '.join(f.name for f in left if f.reason == reason)}: {reason}" for reason in why)
+
     def to_json(self, most: int = 100) -> dict[str, Any]:
         """Return the scan as plain data.
 
@@ -85,7 +97,9 @@ class Scan:
 def judge(case: Case, asked: Asked, findings: Sequence[Finding]) -> Scan:
     """Return the verdict: an alarm counts by itself where the defense seldom raises it on benign models."""
     word, why = _verdict(findings)
-    return Scan(word, why, tuple(findings), tuple(_ranked(case, findings)), case, asked)
+    order = {"alarm": 0, "quiet": 1, "not run": 2}
+    told = sorted(findings, key=lambda finding: order[finding.status])
+    return Scan(word, why, tuple(told), tuple(_ranked(case, findings)), case, asked)
 
 
 def clean_rows(case: Case) -> int:
@@ -101,7 +115,8 @@ def _verdict(findings: Sequence[Finding]) -> tuple[Word, tuple[str, ...]]:
     agreed = sorted({c for f in alarms for c in f.classes if sum(c in g.classes for g in alarms) > 1})
     if agreed:
         names = " and ".join(f.name for f in alarms if agreed[0] in f.classes)
-        return "suspicious", (f"{names} suspect the same class, {agreed[0]!r}, though each errs often.",)
+        told = "none of them alone is known to err seldom"
+        return "suspicious", (f"{names} suspect the same class, {agreed[0]!r}; {told}.",)
     if alarms:
         return "not sure", tuple(f"{f.name} raises an alarm that means little: {f.reason} ({f.known})." for f in alarms)
     telling = [f for f in findings if f.status == "quiet" and f.telling]
