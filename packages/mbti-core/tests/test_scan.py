@@ -73,6 +73,8 @@ def test_a_backdoored_model_is_suspicious_with_reasons_triggers_and_samples(give
     said = {f["defense"]: f for f in found["findings"]}
     assert said["toy/probe"]["classes"] == ["north-west"]
     assert "9 of 10 found, 0 of 10 benign ones suspected" in " ".join(found["why"])
+    weight = (9.5 / 11) / (0.5 / 11)
+    assert f"{weight**2:.0f} times likelier of a backdoored model" in found["why"][-1]
     with Path("train/rows.csv").open(newline="") as file:
         poisoned = {row["file"] for row in csv.DictReader(file) if row["kind"] == "poisoned"}
     first = [s["name"] for s in found["suspects"][: len(poisoned)]]
@@ -94,6 +96,7 @@ def test_a_benign_model_has_nothing_found(given: Call, measured: None) -> None:
     assert answer.code == 0
     assert answer.out.startswith("nothing found\n")
     assert "no class stands out" in answer.out
+    assert f"{(10.5 / 1.5) ** 2:.0f} times likelier of a benign model" in answer.out
 
 
 def test_an_alarm_of_a_defense_whose_errors_nobody_knows_is_not_enough(given: Call) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 from urllib.parse import quote
 
 from mbti_core.scan.findings import Finding
-from mbti_core.scan.verdict import Scan, Suspect
+from mbti_core.scan.verdict import SURE, Scan, Suspect
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _MOST = 100
@@ -35,7 +35,7 @@ def sarif(scan: Scan) -> dict[str, Any]:
                 "id": f.defense,
                 "shortDescription": Message(text=f.summary),
                 "help": Message(text=f"How often it errs: {f.known}."),
-                "properties": {"precision": "high" if f.trusted else "low"},
+                "properties": {"precision": "high" if f.weight >= SURE else "low"},
             }
             for f in ran
         ],
@@ -51,7 +51,7 @@ def _result(scan: Scan, finding: Finding) -> dict[str, Any]:
     places = [_place(scan, s) for s in told] or [{"physicalLocation": {"artifactLocation": _uri(scan.asked.model)}}]
     return {
         "ruleId": finding.defense,
-        "level": "error" if finding.trusted else "warning",
+        "level": "error" if finding.weight >= SURE else "warning",
         "message": Message(text=f"{finding.reason}."),
         "locations": places,
     }

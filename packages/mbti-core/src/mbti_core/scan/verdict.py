@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +15,8 @@ from mbti_core.scan.findings import Finding
 Word = Literal["suspicious", "not sure", "nothing found"]
 EXIT = {"suspicious": 6, "not sure": 0, "nothing found": 0}
 """Exit codes of ``mbti scan``."""
+SURE, CALM = 10.0, 3.0
+"""From so many times likelier on a model is called suspicious; or, the other way round, nothing is found."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class Scan:
 
 
 def judge(case: Case, asked: Asked, findings: Sequence[Finding]) -> Scan:
-    """Return the verdict: an alarm counts by itself where the defense seldom raises it on benign models."""
+    """Return the verdict: what each defense says weighs as much as it tells backdoored models from benign ones."""
     word, why = _verdict(findings)
     order = {"alarm": 0, "quiet": 1, "not run": 2}
     told = sorted(findings, key=lambda finding: order[finding.status])
@@ -108,21 +111,31 @@ def clean_rows(case: Case) -> int:
 
 
 def _verdict(findings: Sequence[Finding]) -> tuple[Word, tuple[str, ...]]:
-    alarms = [f for f in findings if f.status == "alarm"]
-    trusted = [f for f in alarms if f.trusted]
-    if trusted:
-        return "suspicious", tuple(f"{f.name}: {f.reason} ({f.known})." for f in trusted)
-    agreed = sorted({c for f in alarms for c in f.classes if sum(c in g.classes for g in alarms) > 1})
+    """Weigh what was said, as if the defenses erred independently of each other."""
+    ran = [f for f in findings if f.status != "not run"]
+    weight = math.prod(f.weight for f in ran)
+    alarms, quiet = [f for f in ran if f.status == "alarm"], [f for f in ran if f.status == "quiet"]
+    if weight >= SURE and alarms:
+        return "suspicious", _reasons(alarms, f"{weight:.0f} times likelier of a backdoored model than of a benign one")
+    unmeasured = [f for f in alarms if f.rates is None]
+    agreed = sorted({c for f in unmeasured for c in f.classes if sum(c in g.classes for g in unmeasured) > 1})
     if agreed:
-        names = " and ".join(f.name for f in alarms if agreed[0] in f.classes)
-        told = "none of them alone is known to err seldom"
+        names = " and ".join(f.name for f in unmeasured if agreed[0] in f.classes)
+        told = "how often each errs was never measured"
         return "suspicious", (f"{names} suspect the same class, {agreed[0]!r}; {told}.",)
-    if alarms:
-        return "not sure", tuple(f"{f.name} raises an alarm that means little: {f.reason} ({f.known})." for f in alarms)
-    telling = [f for f in findings if f.status == "quiet" and f.telling]
-    if telling:
-        return "nothing found", tuple(f"{f.name}: {f.reason} ({f.known})." for f in telling)
-    return "not sure", ("No defense was run whose silence means much on such models.",)
+    if weight <= 1 / CALM:
+        return "nothing found", _reasons(
+            quiet, f"{1 / weight:.0f} times likelier of a benign model than of a backdoored one"
+        )
+    if not ran:
+        return "not sure", ("No defense that judges could be run.",)
+    return "not sure", _reasons(
+        alarms or quiet, "together that says little: each errs often, or nobody knows how often"
+    )
+
+
+def _reasons(told: Sequence[Finding], together: str) -> tuple[str, ...]:
+    return (*(f"{f.name}: {f.reason} ({f.known})." for f in told), f"In all: {together}.")
 
 
 def _ranked(case: Case, findings: Sequence[Finding]) -> list[Suspect]:
@@ -160,7 +173,7 @@ def _finding(f: Finding) -> dict[str, Any]:
         "status": f.status,
         "reason": f.reason,
         "classes": list(f.classes),
-        "trusted": f.trusted,
+        "weight": f.weight,
         "rates": rates,
         "scored": len(f.rows),
         "flagged": int(f.flags.sum()),
