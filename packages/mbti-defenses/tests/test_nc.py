@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -119,17 +121,29 @@ def test_a_class_is_done_when_its_size_has_settled_and_its_weight_went_both_ways
 
 
 def test_the_index_is_the_distance_in_median_deviations():
-    sizes = torch.tensor([50.0, 51, 49, 50.5, 49.5, 50.2, 49.8, 50.1, 49.9, 5.0]).double()
-    scores = anomaly(sizes)
-    assert scores.argmax() == 9
-    assert scores[9] > 2
-    assert (scores[sizes > 50] == 0).all()
     # The authors' sample: median 64.47, deviation 13.24, size 16.12, index 3.65.
     spread = 13.24 / 1.4826
     signs = torch.tensor([64.47 - spread] * 20 + [64.47] + [64.47 + spread] * 21 + [16.12]).double()
-    assert float(anomaly(signs)[-1]) == pytest.approx(3.65, abs=0.01)
-    assert anomaly(torch.full((6,), 3.0).double()).tolist() == [0.0] * 6
-    assert anomaly(torch.tensor([100.0] * 6 + [90.0]).double())[-1] == pytest.approx(2.0)  # a spread of 5 % at least
+    assert float(anomaly(signs, 1e-9)[-1]) == pytest.approx(3.65, abs=0.01)
+    assert (anomaly(signs, 1e-9)[signs > 64.47] == 0).all()
+    assert anomaly(torch.full((6,), 3.0).double(), 0.15).tolist() == [0.0] * 6
+    assert anomaly(torch.tensor([3.0] * 6 + [2.7]).double(), 0.15)[-1] == pytest.approx(2.0)
+
+
+def test_sizes_are_judged_as_factors_with_a_limit_for_all_classes_together():
+    sizes = torch.tensor([0.35, 9.6, 4.3, 2.0, 28.2, 5.1, 8.5, 6.9, 7.4, 5.6]).double()
+    scores, limit = NC().judged(sizes)
+    assert limit == pytest.approx(2.5758, abs=1e-4)  # the normal quantile of 0.995
+    assert torch.nonzero(scores > limit).flatten().tolist() == [0]
+    assert torch.allclose(NC().judged(1000 * sizes)[0], scores)
+    logs = sorted(math.log(size) for size in sizes.tolist())
+    middle = (logs[4] + logs[5]) / 2
+    apart = sorted(abs(x - middle) for x in logs)
+    wanted = (middle - math.log(0.35)) / (1.4826 * (apart[4] + apart[5]) / 2)
+    assert float(scores[0]) == pytest.approx(wanted)
+    alike, _ = NC().judged(torch.tensor([100.0] * 6 + [100 / 1.05**2]).double())
+    assert float(alike[-1]) == pytest.approx(2.0)  # a factor of 1.05 at least
+    assert NC().judged(torch.tensor([0.0, 5.0, 6.0, 7.0, 8.0]).double())[0].isfinite().all()
 
 
 def test_of_few_classes_the_ratio_to_the_others_counts():

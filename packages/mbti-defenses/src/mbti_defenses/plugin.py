@@ -61,7 +61,8 @@ WANG_2019 = Source(
     url="https://people.cs.uchicago.edu/~ravenben/publications/pdf/backdoor-sp19.pdf",
     deviations=(
         "a class's own samples do not count for its trigger",
-        "the median deviation of sizes counts as 5 % of their median at least",
+        "the index of the sizes' logarithms, with a limit that grows with the number of classes, 2.58 with 10",
+        "the median deviation of sizes counts as a factor of 1.05 at least",
         "with fewer than 5 classes the ratio to the median of the others decides (adapted)",
         "triggers of texts and sounds are adapted",
         "unlearning by the recipe of the model's family, a trigger in half of the batches",
@@ -146,6 +147,7 @@ def mbti_register() -> Iterable[Component]:
             "mbti_defenses.inspect.nc:NC",
             "A class that a small trigger leads to, and unlearning that trigger",
             source=WANG_2019,
+            version=2,
         ),
     ]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -37,7 +39,8 @@ from mbti_defenses.inspect.trigger_pruning import Reversed, pruned
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 MAD = 1.4826  # makes it the standard deviation of a normal distribution
-LEAST = 0.05  # of the median: where sizes are all alike, their spread is that of the search and says nothing
+LEAST = math.log(1.05)  # where sizes are all alike, their spread is that of the search and says nothing
+TINY = 1e-9  # a size of none
 AT_ONCE = 10  # classes in one batch
 FEW = 5  # classes, below which a median says nothing of what is usual
 
@@ -57,7 +60,9 @@ class NC(Defense):
         batches: See ``steps``.
         lr: Of the search.
         success: Share of samples that a trigger must lead to its class.
-        index: Anomaly index, from which a class is flagged: its distance from the median of sizes in median deviations.
+        level: Share of benign models of which any class may be flagged, were the logarithms of sizes normal, in (0, 1).
+            A class is flagged from the anomaly index, the distance from the median in median deviations, that leaves so
+            much beyond it for all classes together: 2.58 with 10.
         ratio: With fewer than 5 classes: how many times smaller than the median of the others a flagged class's is.
         share: Share of the batches that carry a reversed trigger while it is unlearned.
         epochs: Of unlearning; None takes the recipe of the model's family.
@@ -77,8 +82,11 @@ class NC(Defense):
         BackdoorBench.
 
     Deviates:
-        The classes' own samples do not count for their triggers. The median deviation counts as 5 % of the median at
-        least: it is next to nothing where all sizes are alike, and every index then large. With fewer than 5 classes
+        The classes' own samples do not count for their triggers. The index is that of the sizes' logarithms, and its
+        limit grows with the number of classes, where the authors take sizes and 2. Sizes lie around their median as
+        factors (of CIFAR-10's, 28 pixels and 4 around 6), so that their own index stays below 2 for a trigger of a
+        third of a pixel; and of 10 benign classes, one passes 2 in a fifth of all models. The median deviation counts
+        as a factor of 1.05 at least: it is next to nothing where all sizes are alike. With fewer than 5 classes
         the ratio to the median of the others decides (adapted): of two, both are equally far from their median.
         Modalities other than images are adapted by their trigger space. A trigger is unlearned in whole batches, so
         that a BatchNorm sees one kind of sample at a time, with the family's recipe, in half of them: a fifth, the
@@ -87,8 +95,8 @@ class NC(Defense):
         comes back as it is.
 
     Example:
-        >>> NC().index
-        2.0
+        >>> NC().level
+        0.05
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"model", "clean"})
@@ -99,7 +107,7 @@ class NC(Defense):
     batches: PositiveInt = 10
     lr: PositiveFloat = 0.1
     success: Share = 0.98
-    index: PositiveFloat = 2.0
+    level: Share = 0.05
     ratio: PositiveFloat = 1.5
     share: Share = 0.5
     epochs: PositiveInt | None = None
@@ -120,7 +128,7 @@ class NC(Defense):
         found = [invert(subject, space, data, c, search, draws) for c in batches(torch.arange(classes), AT_ONCE)]
         sizes = torch.cat([part.size for part in found])
         params = {k: torch.cat([part.params[k] for part in found]) for k in found[0].params}
-        scores, limit = (anomaly(sizes), self.index) if classes >= FEW else (contrast(sizes), self.ratio)
+        scores, limit = self.judged(sizes)
         targets = torch.nonzero(scores > limit).flatten().tolist()
         verdict = Verdict(float(scores.max()), bool(targets), tuple(targets), tuple(scores.tolist()), limit)
         taken = torch.cat([part.steps for part in found])
@@ -135,6 +143,13 @@ class NC(Defense):
         notes |= done
         shown = {trigger.target: space.shown(subject.model, trigger.params) for trigger in triggers}
         return DefenseOutcome(model=model, verdict=verdict, triggers=shown, notes=notes)
+
+    def judged(self, sizes: Tensor) -> tuple[Tensor, float]:
+        """Return a score for each size (C,), and the limit above which a class is flagged."""
+        if len(sizes) < FEW:
+            return contrast(sizes), self.ratio
+        limit = NormalDist().inv_cdf(1 - self.level / len(sizes))
+        return anomaly(sizes.clamp_min(TINY).log(), LEAST), limit
 
     def mended(
         self, subject: Subject, triggers: Sequence[Reversed], clean: CleanSet, ctx: DefenseContext
@@ -194,17 +209,17 @@ def of_several_classes(data: LabelledSet) -> LabelledSet:
     return data
 
 
-def anomaly(sizes: Tensor) -> Tensor:
-    """Return (C,): how many median deviations each size (C,) lies below the median, 5 % of it at least; 0 above it."""
-    middle = median(sizes)
-    deviation = max(MAD * float(median((sizes - middle).abs())), LEAST * float(middle), 1e-9)
-    return ((middle - sizes) / deviation).clamp_min(0)
+def anomaly(values: Tensor, least: float) -> Tensor:
+    """Return (C,): how many median deviations, of ``least`` at least, each value (C,) lies below the median, or 0."""
+    middle = median(values)
+    deviation = max(MAD * float(median((values - middle).abs())), least)
+    return ((middle - values) / deviation).clamp_min(0)
 
 
 def contrast(sizes: Tensor) -> Tensor:
     """Return (C,): how many times smaller each size (C,) is than the median of the others."""
     others = [median(torch.cat([sizes[:c], sizes[c + 1 :]])) for c in range(len(sizes))]
-    return torch.stack(others) / sizes.clamp_min(1e-9)
+    return torch.stack(others) / sizes.clamp_min(TINY)
 
 
 def median(values: Tensor) -> Tensor:
