@@ -134,6 +134,7 @@ def test_every_setting_of_a_stage_is_keyed(registry: Registry, tmp_path: Path) -
         ("defense", "budget"): {"defenses": [{"name": "outlier", "budget": 0.02}]},
         ("defense", "retrain"): {"defenses": [{"name": "outlier", "retrain": True}]},
         ("defense", "max_inputs"): {"defenses": [{"name": "outlier", "max_inputs": 9}]},
+        ("defense", "per_class"): {"defenses": [{"name": "outlier", "per_class": 9}]},
     }
     values: dict[str, Any] = {
         "optimizer": "adam",

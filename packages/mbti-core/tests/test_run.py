@@ -13,6 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from mbti_core.api import run
 from mbti_core.contracts.component import Component
+from mbti_core.data.choose import rows_per_class
+from mbti_core.data.rng import Draws
 from mbti_core.engine.graph import Node
 from mbti_core.engine.store import Store
 from mbti_core.errors import ConfigError, DataFormatError, NotSupportedError, RunFailedError
@@ -252,6 +254,23 @@ def test_a_budget_above_the_reserve_says_the_most(registry: Registry, tmp_path: 
     results = go(registry, tmp_path, defenses=[{"name": "retune", "budget": 0.5}])
     assert isinstance(results.failures[0].error, ConfigError)
     assert "expected at most 0.111 (the reserve holds 80 rows" in str(results.failures[0].error)
+
+
+def test_a_budget_may_be_so_many_of_each_class(registry: Registry, tmp_path: Path) -> None:
+    few = [{"name": "retune", "per_class": 3}]
+    assert next(row for row in go(registry, tmp_path, defenses=few).rows if row["defense"] == "retune")["budget"] == 24
+    many = go(registry, tmp_path, defenses=[{"name": "retune", "per_class": 50}])
+    assert "defenses.per_class: expected at most 20 (so many rows of class" in str(many.failures[0].error)
+
+
+def test_rows_of_each_class_are_drawn_by_key() -> None:
+    y, index = torch.tensor([2] * 7 + [0] * 2 + [1] * 5), torch.arange(14)
+    rows = rows_per_class(y, index, 3, Draws(0))
+    assert torch.bincount(y[rows]).tolist() == [2, 3, 3]
+    assert torch.equal(rows, rows.sort().values)
+    flipped = rows_per_class(y.flip(0), index.flip(0), 3, Draws(0))
+    assert torch.equal((13 - flipped).sort().values, rows)
+    assert len(rows_per_class(y[:0], index[:0], 3, Draws(0))) == 0
 
 
 def test_a_ratio_of_no_row_is_refused_before_anything_is_trained(registry: Registry, tmp_path: Path) -> None:

@@ -139,9 +139,10 @@ class DefenseOutcome:
 class Defense(Settings, ABC):
     """A defense; its fields are its settings, ``needs`` and ``yields`` its threat model.
 
-    The stage-level keys ``budget`` (clean samples for fitting, a share of the training size), ``max_inputs`` (rows that
-    a costly detector scores) and ``retrain`` (a fresh model is trained on what ``keep`` leaves) are not settings. The
-    runner builds the view from ``needs``; ground truth does not exist in it.
+    The stage-level keys ``budget`` (clean samples for fitting, a share of the training size), ``per_class`` (so many of
+    each class instead), ``max_inputs`` (rows that a costly detector scores) and ``retrain`` (a fresh model is trained
+    on what ``keep`` leaves) are not settings. The runner builds the view from ``needs``; ground truth does not exist in
+    it.
     """
 
     needs: ClassVar[frozenset[Need]]

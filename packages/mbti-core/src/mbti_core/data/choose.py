@@ -61,6 +61,12 @@ def stratified_rows(y: Tensor, index: Tensor, n: int, draws: Draws) -> Tensor:
     return torch.cat([order[y[order] == c][: int(q)] for c, q in enumerate(quota)]).sort().values
 
 
+def rows_per_class(y: Tensor, index: Tensor, n: int, draws: Draws) -> Tensor:
+    """Return ascending positions of ``n`` rows of each class, or all of one that has fewer; as ``stratified_rows``."""
+    order = torch.argsort(draws.bits(index), stable=True)
+    return torch.cat([order[y[order] == c][:n] for c in torch.unique(y)] or [order]).sort().values
+
+
 def largest_remainder(exact: Tensor, n: int) -> Tensor:
     """Return (C,) int64 counts that sum to ``n`` and are each ``exact`` (C,), rounded down or up."""
     quota = exact.floor().long()

@@ -52,17 +52,20 @@ class ModelOptions(Settings):
 class DefenseOptions(Settings):
     """Stage-level keys of a defense: clean budget as a share of the training size, rows that are scored at most.
 
+    With ``per_class`` the budget is so many clean samples of each class instead.
     With ``retrain`` a model like the victim is trained, as it was, on the rows that the defense keeps, and measured in
     its place. Every training row is scored then, whatever ``max_inputs`` says: a row that nobody judged is not kept.
     """
 
     budget: Annotated[float, Field(gt=0.0, le=1.0)] = 0.05
     max_inputs: Count = 2000
+    per_class: Count | None = None
     retrain: bool = False
 
     def keyed(self) -> dict[str, Any]:
-        """Return what a key holds of them; ``retrain`` only where it is on, so that older results are found again."""
-        return self.model_dump(mode="json", exclude=None if self.retrain else {"retrain"})
+        """Return what a key holds of them: what came later only where it is set, so that results are found again."""
+        unset = {name for name in ("per_class", "retrain") if not getattr(self, name)}
+        return self.model_dump(mode="json", exclude=unset)
 
 
 class ThenConfig(Settings):

@@ -24,7 +24,7 @@ from mbti_core.data.artifacts import (
     save_json,
     save_tensors,
 )
-from mbti_core.data.choose import stratified_rows
+from mbti_core.data.choose import rows_per_class, stratified_rows
 from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.data.split import Split, batches
 from mbti_core.engine.config import DefenseOptions, TrainConfig
@@ -198,14 +198,30 @@ def _result(
 
 def _clean(scene: Scene, options: DefenseOptions, draws: Draws, subject: Subject) -> CleanSet:
     """Draw the budget for fitting from the reserve, and as much again, or what is left, for calibration."""
-    reserve, wanted = scene.reserve, round(options.budget * len(scene.suspects))
-    _check_budget(options.budget, wanted, len(reserve), len(scene.suspects))
-    fit = stratified_rows(reserve.truth, reserve.index, wanted, draws.stream("fit"))
+    reserve = scene.reserve
+    if options.per_class is None:
+        wanted = round(options.budget * len(scene.suspects))
+        _check_budget(options.budget, wanted, len(reserve), len(scene.suspects))
+        choose = partial(stratified_rows, n=wanted)
+    else:
+        _check_per_class(options.per_class, torch.bincount(reserve.truth, minlength=scene.plan.info.num_classes))
+        choose = partial(rows_per_class, n=options.per_class)
+    fit = choose(reserve.truth, reserve.index, draws=draws.stream("fit"))
     left = torch.ones(len(reserve), dtype=torch.bool)
     left[fit] = False
     rest = torch.nonzero(left).flatten()
-    calibrate = rest[stratified_rows(reserve.truth[rest], reserve.index[rest], wanted, draws.stream("calibrate"))]
+    calibrate = rest[choose(reserve.truth[rest], reserve.index[rest], draws=draws.stream("calibrate"))]
     return CleanSet(*(hold(reserve, subject.model, scene.plan.device, part) for part in (fit, calibrate)))
+
+
+def _check_per_class(wanted: int, held: Tensor) -> None:
+    least = int(held.argmin())
+    if int(held[least]) < wanted:
+        raise ConfigError(
+            f"defenses.per_class: expected at most {int(held[least])} (so many rows of class {least} are in the "
+            f"reserve), got {wanted}.",
+            "Lower per_class, or raise dataset.reserve.",
+        )
 
 
 def _check_budget(budget: float, wanted: int, reserve: int, training: int) -> None:
