@@ -1,13 +1,8 @@
-"""Whether a detector flags more samples than its own setting lets one expect of clean ones: over all, or of a label."""
+"""Whether a detector flags more samples than its own setting lets one expect of clean ones."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike
-
-CHANCE = 1e-3
+CHANCE = 0.05
 """An alarm is raised where clean data would flag as many samples less often than this."""
 
 
@@ -35,25 +30,9 @@ def surplus_by_chance(flagged: int, n: int, expected: float, calibrated_on: int)
     return float(betabinom.sf(flagged - 1, n, expected * m, (1.0 - expected) * m))
 
 
-def raises_alarm(
-    flags: ArrayLike, labels: ArrayLike, expected: float, calibrated_on: int
-) -> tuple[bool, tuple[int, ...]]:
-    """Tell whether more samples are flagged than chance explains, and which labels they carry.
+def raises_alarm(flagged: int, n: int, expected: float, calibrated_on: int) -> bool:
+    """Tell whether more samples are flagged than chance explains; arguments as of ``surplus_by_chance``.
 
-    Args:
-        flags: (n,) bool.
-        labels: (n,) integers, the labels that the samples carry.
-        expected: As of ``surplus_by_chance``.
-        calibrated_on: As of ``surplus_by_chance``.
-
-    Returns:
-        The alarm; the labels of which too many are flagged, by a chance that is shared among all labels (Bonferroni).
+    Of a label alone that cannot be told: of some classes, more clean samples are flagged than of others.
     """
-    flagged, label = np.asarray(flags, dtype=bool), np.asarray(labels)
-
-    def chance(rows: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
-        return surplus_by_chance(int(flagged[rows].sum()), int(rows.sum()), expected, calibrated_on)
-
-    kinds = np.unique(label)
-    found = tuple(int(c) for c in kinds if chance(label == c) < CHANCE / len(kinds))
-    return bool(found) or chance(np.ones(len(flagged), dtype=bool)) < CHANCE, found
+    return surplus_by_chance(flagged, n, expected, calibrated_on) < CHANCE

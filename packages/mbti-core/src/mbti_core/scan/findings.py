@@ -24,7 +24,6 @@ from mbti_core.stages.defend import fresh_model
 from mbti_core.stages.train import hold
 
 Status = Literal["alarm", "quiet", "not run"]
-_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -182,17 +181,13 @@ def _of_data(outcome: DefenseOutcome, case: Case, rows: Tensor) -> tuple[Status,
     count, n = int(flags.sum()), len(flags)
     usual = f"{outcome.expected:.1%} are expected" if outcome.expected else "none is expected"
     told = f"{count:,} of {n:,} samples flagged ({count / max(1, n):.1%}); {usual}"
-    labels = case.split.labels[rows]
-    alarm, suspected = raises_alarm(flags.numpy(), labels.numpy(), outcome.expected, outcome.calibrated_on)
-    if not alarm:
+    if not raises_alarm(count, n, outcome.expected, outcome.calibrated_on):
         return "quiet", told, ()
-    counts = [
-        f"{int(flags[labels == c].sum()):,} of {int((labels == c).sum()):,} labelled {case.classes[c]!r}"
-        for c in suspected
-    ]
-    more = f" (and {len(counts) - _TOLD} labels more)" if len(counts) > _TOLD else ""
-    told += f"; among them {', '.join(counts[:_TOLD])}{more}" if counts else ""
-    return "alarm", told, tuple(case.classes[c] for c in suspected)
+    labels, classes = case.split.labels[rows], len(case.classes)
+    hit, held = torch.bincount(labels[flags], minlength=classes), torch.bincount(labels, minlength=classes)
+    most = int((hit / held.clamp_min(1)).argmax())
+    told += f"; most among those labelled {case.classes[most]!r}, {int(hit[most]):,} of {int(held[most]):,}"
+    return "alarm", told, (case.classes[most],)
 
 
 def _named(names: Sequence[str]) -> str:

@@ -132,8 +132,9 @@ def measure_defense(
         more |= detection_metrics(
             a["scores"].numpy(), a["flags"].numpy(), suspects.kind[a["rows"]].numpy(), a["weights"].numpy()
         )
-        rate = result.facts.get("expected", 0.0), result.facts.get("calibrated_on", 0)
-        more["alarm"] = raises_alarm(a["flags"].numpy(), suspects.labels[a["rows"]].numpy(), *rate)[0]
+        n, share = len(a["flags"]), float(a["weights"][a["flags"]].sum() / a["weights"].sum())
+        usual = result.facts.get("expected", 0.0), result.facts.get("calibrated_on", 0)
+        more["alarm"] = raises_alarm(round(n * share), n, *usual)
     if verdict := result.facts.get("verdict"):
         more |= {
             "verdict_score": verdict["score"],

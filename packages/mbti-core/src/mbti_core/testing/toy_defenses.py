@@ -41,16 +41,21 @@ class Outlier(Defense):
     def defend(self, view: DefenseView, ctx: DefenseContext) -> DefenseOutcome:
         """Score every suspect row."""
         subject, clean = _parts(view)
-        if view.suspects is None:
+        if view.suspects is None or view.clean is None:
             raise ValueError("the view lacks the suspects")
-        z, y = subject.features(clean.x), clean.y.cpu()
+        z, y, other = subject.features(clean.x), clean.y.cpu(), view.clean.calibrate
         center = torch.stack([z[y == c].mean(0) for c in range(ctx.info.num_classes)])  # (C, D)
-        limit = float((z - center[y]).norm(dim=1).quantile(_KEPT))
-        scores = (subject.features(view.suspects.x) - center[view.suspects.y.cpu()]).norm(dim=1)
-        expected = 1 - _KEPT
+        limit = float(_apart(subject, other, center).quantile(_KEPT))
+        scores = _apart(subject, view.suspects, center)
         return DefenseOutcome(
-            scores=scores, threshold=limit, expected=expected, calibrated_on=len(y), keep=scores <= limit
+            scores=scores, threshold=limit, expected=1 - _KEPT, calibrated_on=len(other.y), keep=scores <= limit
         )
+
+
+def _apart(subject: Subject, data: LabelledSet, center: Tensor) -> Tensor:
+    """Return (n,) distances of rows from the center of their label."""
+    distances: Tensor = (subject.features(data.x) - center[data.y.cpu()]).norm(dim=1)
+    return distances
 
 
 class Retune(Defense):
