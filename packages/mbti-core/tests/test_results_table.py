@@ -213,3 +213,13 @@ def test_needs_neither_torch_nor_numpy() -> None:
         "raise SystemExit(bool({'torch', 'numpy', 'rich', 'jinja2'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_verdict_beside_a_repair_stands_beside_the_victims_asr() -> None:
+    found = repaired(defense="nc", verdict=True, verdict_score=3.2, verdict_targets=[0], false_alarms=False)
+    with_victim = ResultTable([victim(), found, detector()])
+    verdicts = with_victim.panels.tables[2]
+    assert any("ASR 99.0" in words for words in verdicts.caption)
+    alone = ResultTable([found, detector()]).panels.tables[2]
+    assert not any("ASR" in words for words in alone.caption)
+    assert any("floor 2.0" in words for words in alone.caption)

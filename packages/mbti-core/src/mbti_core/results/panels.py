@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mbti_core.results.columns import CONTEXT, COUNTS, DEFENSE_SETTINGS, MARKS, PARTS, SETTINGS, TITLES, Column, Part
+from mbti_core.results.columns import (
+    CONTEXT,
+    COUNTS,
+    DEFENSE_SETTINGS,
+    FLOOR,
+    MARKS,
+    PARTS,
+    SETTINGS,
+    TITLES,
+    TWIN,
+    Column,
+    Part,
+)
 from mbti_core.results.grouping import NO_DEFENSE, Cell, Group
 
 
@@ -145,10 +157,16 @@ def _measured(column: Column) -> _Lookup:
     return lambda group: group.cell(column)
 
 
+_TWINS = frozenset({FLOOR.key, TWIN.key})
+
+
 def _of_victim(column: Column, victims: Mapping[str, Group]) -> _Lookup:
     def look(group: Group) -> Cell:
-        own = group.cell(column)
-        return own if own != Cell() or group.victim not in victims else victims[group.victim].cell(column)
+        if group.victim in victims and (cell := victims[group.victim].cell(column)) != Cell():
+            return cell
+        # A row of a repaired model has that one's numbers, which are not the victim's.
+        own = column in COUNTS or column.key in _TWINS or "model" not in group.parts
+        return group.cell(column) if own else Cell()
 
     return look
 
