@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def _of_rows(path: Path, files: Sequence[Path]) -> GivenData:
         )
     rows = _READERS[kinds.pop()]().labelled(files)
     classes = rows.declared or rows.ordered()
-    names = [rows.where(at) for at in range(len(rows.code))]
+    base = f"{path.parent if path.is_file() else path}{os.sep}"
+    names = [rows.where(at).removeprefix(base) for at in range(len(rows.code))]
     return GivenData("text", rows.records(classes), names, tuple(classes), INPUT)
 
 

@@ -40,7 +40,8 @@ class GivenData:
     Attributes:
         modality: Name of their modality.
         records: Labels as places in ``classes``, and what reads the samples.
-        names: Where a person finds each row.
+        names: Where a person finds each row: a file below the path, or beside it if that is a file, and perhaps
+            ``: line N``.
         classes: Names of the classes that the files show, in label order.
         input: One sample in storage form.
         facts: What a front end needs to know of all samples (a sample rate).

@@ -59,8 +59,8 @@ def _result(scan: Scan, finding: Finding) -> dict[str, Any]:
 
 def _place(scan: Scan, suspect: Suspect) -> dict[str, Any]:
     name, _, line = suspect.name.partition(": line ")
-    path = Path(name) if Path(name).is_absolute() or scan.asked.data.is_file() else scan.asked.data / name
-    place: dict[str, Any] = {"artifactLocation": _uri(path)}
+    base = scan.asked.data if scan.asked.data.is_dir() else scan.asked.data.parent
+    place: dict[str, Any] = {"artifactLocation": _uri(base / name)}
     if line.isdigit():
         place["region"] = {"startLine": int(line)}
     return {"physicalLocation": place, "message": Message(text=f"carries the label {suspect.label!r}")}
