@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from scipy import integrate, stats
 
+from mbti_core import scan
 from mbti_core.contracts.given import ErrorRates
 from mbti_core.plugins.hookspecs import hookimpl
 from mbti_core.plugins.manager import registry
@@ -167,6 +169,18 @@ def test_few_rows_are_drawn_by_class_and_it_is_said(given: Call) -> None:
     found = given(*BAD, "--rows", "100", "--json").json
     assert found["data"]["samples"] == 100
     assert "100 of 720 samples are looked at" in found["remarks"][0]
+
+
+def test_from_python_too_and_the_number_of_threads_stays(given: Call) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        found = scan("victim", "train", "reserve", defenses=["probe"], rows=100)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(threads)
+    assert [f.name for f in found.ran] == ["probe"]
+    assert (found.word, found.exit_code) == ("not sure", 0)
 
 
 def test_the_chance_of_a_surplus_is_the_mean_of_binomial_tails_over_the_threshold() -> None:

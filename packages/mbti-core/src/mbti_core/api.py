@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from mbti_core.engine.graph import Plan
     from mbti_core.engine.plan import RunOptions
     from mbti_core.engine.runner import Failure, Listener
+    from mbti_core.judging.verdict import Scan
     from mbti_core.plugins.manager import Registry
     from mbti_core.results.table import ResultTable
-    from mbti_core.scan.verdict import Scan
 
 
 @dataclass(frozen=True)
@@ -137,9 +137,9 @@ def scan(
     Raises:
         MbtiError: For everything that cannot be read.
     """
+    from mbti_core.judging.case import Asked  # noqa: PLC0415 - imports torch
+    from mbti_core.judging.scanning import scan as judged  # noqa: PLC0415 - as above
     from mbti_core.plugins.manager import registry as of_this_process  # noqa: PLC0415 - as above
-    from mbti_core.scan.case import Asked  # noqa: PLC0415 - imports torch
-    from mbti_core.scan.scanning import scan as judged  # noqa: PLC0415 - as above
 
     asked = Asked(
         Path(model),

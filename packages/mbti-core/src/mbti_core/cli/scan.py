@@ -49,7 +49,7 @@ def scan(
     Exit codes: 0 nothing found, or not sure; 6 suspicious; others as everywhere.
     """
     from mbti_core.cli import scanned  # noqa: PLC0415 - imports torch
-    from mbti_core.scan.case import Asked  # noqa: PLC0415 - as above
+    from mbti_core.judging.case import Asked  # noqa: PLC0415 - as above
 
     asked = Asked(
         model=model,

@@ -10,13 +10,13 @@ from typing import Any
 from mbti_core.cli.console import console, print_json, print_table, say
 from mbti_core.engine.overrides import parse_set
 from mbti_core.errors import ConfigError
+from mbti_core.judging.case import Asked
+from mbti_core.judging.page import Written, write_scan
+from mbti_core.judging.sarif import sarif as as_sarif
+from mbti_core.judging.scanning import scan
+from mbti_core.judging.verdict import Scan
 from mbti_core.plugins.manager import registry
 from mbti_core.results.writing import write_whole
-from mbti_core.scan.case import Asked
-from mbti_core.scan.page import Written, write_scan
-from mbti_core.scan.sarif import sarif as as_sarif
-from mbti_core.scan.scanning import scan
-from mbti_core.scan.verdict import Scan
 
 _LISTED = 10
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 from urllib.parse import quote
 
-from mbti_core.scan.findings import Finding
-from mbti_core.scan.verdict import SURE, Scan, Suspect
+from mbti_core.judging.findings import Finding
+from mbti_core.judging.verdict import SURE, Scan, Suspect
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _MOST = 100

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import torch
 
-from mbti_core.scan.case import Asked, Case
-from mbti_core.scan.findings import Finding
+from mbti_core.judging.case import Asked, Case
+from mbti_core.judging.findings import Finding
 
 Word = Literal["suspicious", "not sure", "nothing found"]
 EXIT = {"suspicious": 6, "not sure": 0, "nothing found": 0}

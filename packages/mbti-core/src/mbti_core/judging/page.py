@@ -14,10 +14,10 @@ from urllib.parse import quote
 import torch
 
 from mbti_core.errors import NotSupportedError
+from mbti_core.judging.verdict import Scan, clean_rows
 from mbti_core.plugins.adapters import Adapters
 from mbti_core.results.markup import templates
 from mbti_core.results.writing import write_whole
-from mbti_core.scan.verdict import Scan, clean_rows
 
 _SHOWN = 12
 

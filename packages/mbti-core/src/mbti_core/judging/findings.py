@@ -17,9 +17,9 @@ from mbti_core.data.choose import stratified_rows
 from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.engine.config import settings_class
 from mbti_core.errors import MbtiError
+from mbti_core.judging.case import Asked, Case, settings_of
 from mbti_core.plugins.manager import Registered, Registry
 from mbti_core.results.alarm import raises_alarm
-from mbti_core.scan.case import Asked, Case, settings_of
 from mbti_core.stages.defend import fresh_model
 from mbti_core.stages.train import hold
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 
 from mbti_core.engine.numerics import choose_device, choose_threads
+from mbti_core.judging.case import Asked, open_case
+from mbti_core.judging.findings import look
+from mbti_core.judging.verdict import Scan, judge
 from mbti_core.plugins.manager import Registry
-from mbti_core.scan.case import Asked, open_case
-from mbti_core.scan.findings import look
-from mbti_core.scan.verdict import Scan, judge
 
 
 def scan(asked: Asked, registry: Registry, device: str, hear: Callable[[str], None]) -> Scan:
@@ -25,7 +25,10 @@ def scan(asked: Asked, registry: Registry, device: str, hear: Callable[[str], No
     Raises:
         MbtiError: For every mistake in what was given.
     """
-    place = torch.device(choose_device(device))
+    place, threads = torch.device(choose_device(device)), torch.get_num_threads()
     torch.set_num_threads(choose_threads({"large"}))
-    case = open_case(asked, registry, place)
-    return judge(case, asked, list(look(case, asked, registry, hear)))
+    try:
+        case = open_case(asked, registry, place)
+        return judge(case, asked, list(look(case, asked, registry, hear)))
+    finally:
+        torch.set_num_threads(threads)
