@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import rich.style  # noqa: F401 - draws from the global generator when it is first imported
+import sklearn.cluster  # noqa: F401 - as above
 
 from mbti_core import scan
 from mbti_core.cli import main
