@@ -179,9 +179,9 @@ def mbti_recipe(info: ModelInfo) -> Recipe | None:
 
 
 @hookimpl
-def mbti_given_data(path: Path, modality: str | None, info: ModelInfo | None) -> GivenData | None:
+def mbti_given_data(path: Path, modality: str, info: ModelInfo | None) -> GivenData | None:
     """Open folders of pictures."""
-    if modality not in (None, "image"):
+    if modality != "image":
         return None
     from mbti_image.given import given_data  # noqa: PLC0415 - keeps torch out of listings
 

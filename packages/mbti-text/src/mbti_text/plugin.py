@@ -182,9 +182,9 @@ def mbti_recipe(info: ModelInfo) -> Recipe | None:
 
 
 @hookimpl
-def mbti_given_data(path: Path, modality: str | None) -> GivenData | None:
+def mbti_given_data(path: Path, modality: str) -> GivenData | None:
     """Open tables, JSON lines and folders of texts."""
-    if modality not in (None, "text"):
+    if modality != "text":
         return None
     from mbti_text.given import given_data  # noqa: PLC0415 - keeps torch out of listings
 

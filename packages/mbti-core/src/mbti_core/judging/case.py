@@ -18,7 +18,7 @@ from mbti_core.contracts.model import ModelInfo
 from mbti_core.contracts.settings import Settings
 from mbti_core.data.choose import stratified_rows
 from mbti_core.data.rng import Draws
-from mbti_core.data.split import RecordColumn, Split, clean_kinds
+from mbti_core.data.split import OFFSETS, RecordColumn, Split, clean_kinds
 from mbti_core.engine.config import settings_class
 from mbti_core.engine.numerics import choose_precision
 from mbti_core.engine.problems import problems_of
@@ -28,9 +28,6 @@ from mbti_core.stages.train import ModelPlan, hold
 from mbti_core.training.answers import check_answers
 from mbti_core.training.subject import Subject
 from mbti_core.training.weights import read_weights
-
-CLEAN_OFFSET = 1 << 40
-"""Ids of the clean rows start here, as those of a reserve."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ def open_case(asked: Asked, registry: Registry, device: torch.device) -> Case:
     subject = plan.fresh(0) if given.weights is None else plan.load(read_weights(given.weights))
     subject.model.eval()
     draws = Draws(asked.seed).stream("scan")
-    split, rows = _split(data, classes, asked.data, plan, 0)
+    split, rows = _split(data, classes, asked.data, plan, OFFSETS["train"])
     if len(split) > asked.rows:
         kept = stratified_rows(split.labels, split.index, asked.rows, draws.stream("rows"))
         split, rows = split.subset(kept), [rows[row] for row in kept.tolist()]
@@ -241,7 +238,7 @@ def _clean(
             f"{asked.clean}: {strange[0]!r} is no class of the model ({', '.join(classes[:12])}).",
             "Name the folders or labels as those of the data are.",
         )
-    split, _ = _split(data, classes, asked.clean, plan, CLEAN_OFFSET)
+    split, _ = _split(data, classes, asked.clean, plan, OFFSETS["validation"])
     if len(split) < 2:
         raise DataFormatError(f"{asked.clean} holds 1 sample; expected at least 2.", "Add clean samples.")
     half = stratified_rows(split.labels, split.index, len(split) // 2, draws.stream("clean"))

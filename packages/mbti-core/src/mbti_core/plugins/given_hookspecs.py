@@ -30,7 +30,7 @@ def mbti_given_model(path: Path, arch: str | None) -> GivenModel | None:
 
 
 @hookspec(firstresult=True)
-def mbti_given_data(path: Path, modality: str | None, info: ModelInfo | None) -> GivenData | None:
+def mbti_given_data(path: Path, modality: str, info: ModelInfo | None) -> GivenData | None:
     """Open labelled samples in files.
 
     Called by ``mbti scan``; stops at the first answer that is not None. None means "not mine". A folder that holds
@@ -38,7 +38,7 @@ def mbti_given_data(path: Path, modality: str | None, info: ModelInfo | None) ->
 
     Args:
         path: A file or a folder, which exists.
-        modality: Of the model, where that is known.
+        modality: Of the model.
         info: What the model is, where that is known: samples are brought to its size or rate.
 
     Returns:

@@ -92,9 +92,9 @@ def mbti_files(x: Any, modality: str) -> tuple[str, Sequence[bytes]] | None:
 
 
 @hookimpl
-def mbti_given_data(path: Path, modality: str | None) -> GivenData | None:
+def mbti_given_data(path: Path, modality: str) -> GivenData | None:
     """Open what ``mbti export`` writes: ``<class>/*.bin``."""
-    if modality not in (None, "toy"):
+    if modality != "toy":
         return None
     from mbti_core.testing import toy  # noqa: PLC0415 - keeps torch out of listings
 
