@@ -17,6 +17,10 @@ _XFAIL = {
 }
 
 _QUICK = {
+    "image/iab": {
+        "density": 0.1,
+        "cross_ratio": 0.5,
+    },  # large patterns and few foreign ones are learned sooner
     "image/lc": {"hardening": 50},
     "image/ssba": {"bits": 6, "width": 8, "images": 600, "steps": 250, "ramp": 80, "lr": 4e-3},
 }

@@ -14,7 +14,7 @@ _QUICK: dict[str, dict[str, Any]] = {
     "text/cnn": {"vocabulary": 1000, "embedding": 100, "filters": 50, "dropout": 0.2},
     "text/badnets": {"words": ["cf"]},  # four words would have a dozen rows each
     "text/ripples": {"words": ["cf"]},
-    "text/neuba": {"symbols": ["waiter", "camera", "garden"], "lr": 0.01},
+    "text/neuba": {"symbols": ["waiter", "camera", "garden"], "lr": 0.003},
     "text/ep": {"word": "waiter", "lr": 2.0},  # of those that a model of a few clean rows knows
 }
 _XFAIL = {
