@@ -173,7 +173,7 @@ def test_show_every_component(mbti: Call) -> None:
         assert answer.code == 0
         assert answer.out.startswith(f"{found['kind']} {found['id']}: ")
     needs = mbti("show", "defense", "outlier", "--json").json
-    assert (needs["needs"], needs["yields"]) == (["clean", "model", "suspects"], ["keep", "scores"])
+    assert (needs["needs"], needs["yields"]) == (["clean", "features", "model", "suspects"], ["keep", "scores"])
 
 
 def test_show_asks_which_modality(mbti: Call) -> None:

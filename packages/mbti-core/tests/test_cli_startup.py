@@ -19,6 +19,7 @@ from mbti_core.cli.progress import Bars, Lines, progress
 from mbti_core.engine.graph import Node
 from mbti_core.engine.store import Store
 from mbti_core.errors import PluginConflictError
+from mbti_core.stages import VERSIONS
 from mbti_core.testing.toy_plugin import EXTRA
 
 Call = Callable[..., Any]
@@ -109,7 +110,7 @@ def test_completion_imports_no_torch(tmp_path: Path, line: str, offered: list[st
 
 def test_completion_offers_nothing_rather_than_fail(mbti: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     assert complete_kind("de") == ["defense"]
-    assert complete_stage("") == ["prepare", "corrupt", "fit", "poison", "train", "defend", "evaluate"]
+    assert complete_stage("") == [*VERSIONS]
     assert complete_modality("t") == ["toy"]
     assert complete_plugin("c") == ["core"]
 

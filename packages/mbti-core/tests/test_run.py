@@ -65,6 +65,16 @@ def go(registry: Registry, store: Path, listener: Listener | None = None, **chan
     return run(SPEC | changes, store=store, registry=registry, device="cpu", threads=1, report=False, listener=listener)
 
 
+def test_features_are_computed_once_for_all_defenses_of_a_model(registry: Registry, tmp_path: Path) -> None:
+    heard = Listener()
+    twice = [{"name": "outlier"}, {"name": "outlier", "budget": 0.1}]
+    one, two = go(registry, tmp_path, heard, defenses=twice).rows[1:]
+    assert heard.finished.count("defend") == 4
+    assert heard.finished.count("represent") == 2  # the victim's and the benign twin's
+    assert one["auroc"] > 0.9
+    assert two["auroc"] > 0.9
+
+
 def test_a_run_gives_one_row_per_defense_with_twin_floor_and_intervals(registry: Registry, tmp_path: Path) -> None:
     heard = Listener()
     results = go(registry, tmp_path, heard)

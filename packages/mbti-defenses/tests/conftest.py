@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from mbti_core.contracts.model import ModelInfo
 from mbti_core.data.dense import HeldTensor
 from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.plugins.manager import Registry
+from mbti_core.stages.represent import represent
 from mbti_core.testing import toy, toy_plugin
 from mbti_core.training.subject import Subject
 
@@ -62,7 +64,8 @@ class Bench:
         return DefenseContext(self.registry.adapters, Draws(seed), CPU, subject.info)
 
     def view(self, subject: Subject, suspects: LabelledSet | None = None, clean: CleanSet | None = None) -> DefenseView:
-        return DefenseView(subject=subject, clean=clean, suspects=suspects)
+        features = partial(represent, subject, suspects) if suspects is not None else None
+        return DefenseView(subject=subject, clean=clean, suspects=suspects, features=features)
 
 
 @pytest.fixture(scope="session")

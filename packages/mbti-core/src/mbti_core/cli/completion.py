@@ -13,9 +13,10 @@ from mbti_core.contracts.component import KINDS
 from mbti_core.engine.built_in import built_in_specs
 from mbti_core.errors import MbtiError
 from mbti_core.plugins.manager import registry
+from mbti_core.stages import VERSIONS
 
 SPEC = "spec"
-STAGES = ("prepare", "corrupt", "fit", "poison", "train", "defend", "evaluate")
+STAGES = tuple(VERSIONS)
 _Pairs = list[tuple[str, str]]
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mbti_core.training.subject import Subject
 
 X = TypeVar("X")
-Need = Literal["model", "clean", "suspects", "inputs", "model_factory"]
+Need = Literal["model", "clean", "suspects", "features", "inputs", "model_factory"]
 Yield = Literal["scores", "verdict", "model", "keep", "filter"]
 
 
@@ -60,6 +60,9 @@ class DefenseView:
         subject: The model under suspicion, with encode, features and predict (``model``).
         clean: The clean budget (``clean``).
         suspects: Training data with labels as given (``suspects``).
+        features: Gives the penultimate features of the suspects, (n, D) float32 on the CPU, row by row; a forward pass
+            that is done once for all defenses of a model. ``NotSupportedError`` if nobody says where they are
+            (``features``).
         inputs: Unlabelled inputs at inference (``inputs``).
         model_factory: Builds a fresh, untrained subject of the same architecture (``model_factory``).
     """
@@ -67,6 +70,7 @@ class DefenseView:
     subject: Subject | None = None
     clean: CleanSet | None = None
     suspects: LabelledSet | None = None
+    features: Callable[[], Tensor] | None = None
     inputs: LabelledSet | None = None
     model_factory: Callable[[], Subject] | None = None
 

@@ -18,8 +18,10 @@ from mbti_core.data.artifacts import (
     ChangedSplit,
     PreparedData,
     TrainedModel,
+    load_array,
     load_json,
     load_tensors,
+    save_array,
     save_tensors,
 )
 from mbti_core.data.split import Split
@@ -28,7 +30,7 @@ from mbti_core.engine.config import OPTIONS, TrainConfig, settings_class
 from mbti_core.engine.graph import Json, Node
 from mbti_core.engine.numerics import numerics
 from mbti_core.engine.store import Store
-from mbti_core.errors import ConfigError
+from mbti_core.errors import ConfigError, NotSupportedError
 from mbti_core.plugins.manager import Registry, registry
 from mbti_core.stages.corrupt import corrupt
 from mbti_core.stages.defend import DefenseResult, Scene, defend
@@ -36,7 +38,8 @@ from mbti_core.stages.evaluate import Evaluation, Row, beside_twin, fidelity, me
 from mbti_core.stages.fit import fit
 from mbti_core.stages.poison import cover_test, poison, trigger_test
 from mbti_core.stages.prepare import prepare
-from mbti_core.stages.train import Assault, ModelPlan, given, implant, train, train_further
+from mbti_core.stages.represent import represent
+from mbti_core.stages.train import Assault, ModelPlan, given, hold, implant, train, train_further
 from mbti_core.training.loop import Progress
 
 
@@ -79,6 +82,7 @@ class Work:
             "fit": self._fit,
             "poison": self._poison,
             "train": self._train,
+            "represent": self._represent,
             "defend": self._defend,
             "evaluate": self._evaluate,
         }
@@ -221,6 +225,23 @@ class Work:
             return
         train(plan, split, config, payload["train_seed"], assault, folder, self.progress).save(folder)
 
+    def _represent(self, folder: Path) -> Json:
+        model, plan = self.trained(self.node.inputs["model"])
+        subject = plan.load(model.weights)
+        try:
+            features = represent(subject, hold(self.split(self.node.inputs["data"]), subject.model, self.device))
+        except NotSupportedError as error:
+            return {"unsupported": error.message}
+        save_array(folder, "features", features)
+        return {}
+
+    def features(self) -> torch.Tensor:
+        """Return what ``represent`` computed; the reason why it could not is raised again."""
+        ref = self.node.inputs["features"]
+        if reason := self.store.manifest(*ref.split("/")).get("unsupported"):
+            raise NotSupportedError(reason)
+        return load_array(self.folder(ref), "features")
+
     def _defend(self, folder: Path) -> Json:
         inputs = self.node.inputs
         defense, options = self.built(self.node.extra["defense"])
@@ -230,7 +251,7 @@ class Work:
         if "triggered" in inputs:
             tests["triggered"] = self.split(inputs["triggered"])
         suspects, reserve = self.split(inputs["suspects"]), self.prepared.parts["reserve"]
-        scene = Scene(plan, model, suspects, reserve, tests, self.training_of(inputs["model"]))
+        scene = Scene(plan, model, suspects, reserve, tests, self.training_of(inputs["model"]), self.features)
         result = defend(scene, self.node.extra["defense"]["id"], defense, options, self.node.payload["seed"])
         result.save(folder, scene.suspects.modality)
         return {"unsupported": result.facts.get("unsupported")}

@@ -21,7 +21,7 @@ from mbti_core.stages import VERSIONS
 from mbti_core.stages.fit import fits
 from mbti_core.stages.poison import covers
 
-_MODEL = ("train", "defend", "evaluate")
+_MODEL = ("train", "represent", "defend", "evaluate")
 
 
 @dataclass(frozen=True)
@@ -263,8 +263,12 @@ class _Planner:
             "seed": self.e.seeds.defense,
         }
         given = {"prepare": inputs["prepare"], "model": model, "suspects": suspects}
-        if "filter" in type(defense.settings).yields:  # type: ignore[attr-defined]  # a defense's settings
+        kind: Any = type(defense.settings)
+        if "filter" in kind.yields:
             given["triggered"] = inputs["triggered"]
+        if "features" in kind.needs:
+            asked = {"prepare": inputs["prepare"], "model": model, "data": suspects}
+            given["features"] = self.add("represent", f"training rows to the {on}", {}, asked)
         return self.add("defend", f"{defense.name} on the {on}", payload, given, self.settings(defense=defense))
 
     def _distinct(self, defense: Choice | None) -> str:

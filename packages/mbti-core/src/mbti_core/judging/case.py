@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from mbti_core.engine.numerics import choose_precision
 from mbti_core.engine.problems import problems_of
 from mbti_core.errors import ConfigError, DataFormatError, DataUnavailableError
 from mbti_core.plugins.manager import Registered, Registry
+from mbti_core.stages.represent import represent
 from mbti_core.stages.train import ModelPlan, hold
 from mbti_core.training.answers import check_answers
 from mbti_core.training.subject import Subject
@@ -82,6 +84,11 @@ class Case:
     clean: CleanSet | None
     accuracy: float
     remarks: tuple[str, ...]
+
+    @cached_property
+    def features(self) -> Tensor:
+        """(n, D) penultimate features of the samples, computed once for all defenses."""
+        return represent(self.subject, self.suspects)
 
 
 def open_case(asked: Asked, registry: Registry, device: torch.device) -> Case:

@@ -128,7 +128,7 @@ def _run(found: Registered, case: Case, asked: Asked, rates: ErrorRates | None) 
         suspects = hold(case.split, case.subject.model, case.plan.device, rows)
     try:
         with scoped_globals(draws.stream("globals").seed):
-            outcome = defense.defend(_view(defense, case, suspects, draws), _context(case, known.id, draws))
+            outcome = defense.defend(_view(defense, case, suspects, rows, draws), _context(case, known.id, draws))
     except MbtiError as error:
         return Finding(known.id, known.summary, "not run", error.message, rates=rates)
     took = time.perf_counter() - started
@@ -140,11 +140,12 @@ def _run(found: Registered, case: Case, asked: Asked, rates: ErrorRates | None) 
     return replace(finding, rows=rows, scores=outcome.scores.detach().cpu().double(), flags=_flags(outcome))
 
 
-def _view(defense: Defense, case: Case, suspects: LabelledSet, draws: Draws) -> DefenseView:
+def _view(defense: Defense, case: Case, suspects: LabelledSet, rows: Tensor, draws: Draws) -> DefenseView:
     return DefenseView(
         subject=case.subject if "model" in defense.needs else None,
         clean=case.clean if "clean" in defense.needs else None,
         suspects=suspects if "suspects" in defense.needs else None,
+        features=(lambda: case.features[rows]) if "features" in defense.needs else None,
         inputs=suspects if "inputs" in defense.needs else None,
         model_factory=partial(fresh_model, case.plan, case.subject, draws)
         if "model_factory" in defense.needs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from mbti_core.contracts.attack import RowKind
-from mbti_core.contracts.defense import CleanSet, Defense, DefenseContext, DefenseOutcome, DefenseView
+from mbti_core.contracts.defense import (
+    CleanSet,
+    Defense,
+    DefenseContext,
+    DefenseOutcome,
+    DefenseView,
+    LabelledSet,
+)
 from mbti_core.contracts.modality import Modality
 from mbti_core.contracts.model import StartsFromSamples
 from mbti_core.data.artifacts import (
@@ -29,6 +36,7 @@ from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.data.split import Split, batches
 from mbti_core.engine.config import DefenseOptions, TrainConfig
 from mbti_core.errors import ConfigError, NotSupportedError
+from mbti_core.stages.represent import represent
 from mbti_core.stages.train import ModelPlan, hold, train
 from mbti_core.training.answers import check_answers
 from mbti_core.training.subject import Subject
@@ -75,7 +83,10 @@ class DefenseResult:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the runner knows of the case; a defense sees only what it declared of it."""
+    """What the runner knows of the case; a defense sees only what it declared of it.
+
+    ``features`` gives those of all suspects where a stage before computed them; None computes them here.
+    """
 
     plan: ModelPlan
     model: TrainedModel
@@ -83,6 +94,7 @@ class Scene:
     reserve: Split[Any]
     tests: Mapping[str, Split[Any]]
     training: TrainConfig | None = None
+    features: Callable[[], Tensor] | None = None
 
 
 def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, seed: int) -> DefenseResult:
@@ -98,11 +110,13 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
     clean = _clean(scene, options, draws.stream("clean"), subject) if "clean" in defense.needs else None
     most = options.max_inputs if defense.costly and not options.retrain else None
     rows, weights = _scored_rows(scene.suspects, most, draws.stream("rows"))
-    suspects = hold(scene.suspects, subject.model, device, rows) if {"suspects", "inputs"} & defense.needs else None
+    seen = {"suspects", "features", "inputs"} & defense.needs
+    suspects = hold(scene.suspects, subject.model, device, rows) if seen else None
     view = DefenseView(
         subject=subject if "model" in defense.needs else None,
         clean=clean,
         suspects=suspects if "suspects" in defense.needs else None,
+        features=_features(scene, subject, suspects, rows) if suspects and "features" in defense.needs else None,
         inputs=suspects if "inputs" in defense.needs else None,
         model_factory=partial(fresh_model, scene.plan, subject, draws) if "model_factory" in defense.needs else None,
     )
@@ -117,6 +131,11 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
     except NotSupportedError as error:
         return DefenseResult({"unsupported": error.message, "budget": used}, {}, {})
     return _result(outcome, scene, subject, rows, weights, used)
+
+
+def _features(scene: Scene, subject: Subject, suspects: LabelledSet, rows: Tensor) -> Callable[[], Tensor]:
+    known = scene.features
+    return partial(represent, subject, suspects) if known is None else lambda: known()[rows]
 
 
 def _retrained(outcome: DefenseOutcome, scene: Scene, name: str, seed: int) -> nn.Module:

@@ -35,26 +35,26 @@ def _parts(view: DefenseView) -> tuple[Subject, LabelledSet]:
 class Outlier(Defense):
     """Distance in feature space to the clean center of the row's label; keeps rows below the clean 95 % quantile."""
 
-    needs: ClassVar[frozenset[Need]] = frozenset({"model", "clean", "suspects"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"model", "clean", "suspects", "features"})
     yields: ClassVar[frozenset[Yield]] = frozenset({"scores", "keep"})
 
     def defend(self, view: DefenseView, ctx: DefenseContext) -> DefenseOutcome:
         """Score every suspect row."""
         subject, clean = _parts(view)
-        if view.suspects is None or view.clean is None:
+        if view.suspects is None or view.clean is None or view.features is None:
             raise ValueError("the view lacks the suspects")
         z, y, other = subject.features(clean.x), clean.y.cpu(), view.clean.calibrate
         center = torch.stack([z[y == c].mean(0) for c in range(ctx.info.num_classes)])  # (C, D)
-        limit = float(_apart(subject, other, center).quantile(_KEPT))
-        scores = _apart(subject, view.suspects, center)
+        limit = float(_apart(subject.features(other.x), other.y, center).quantile(_KEPT))
+        scores = _apart(view.features(), view.suspects.y, center)
         return DefenseOutcome(
             scores=scores, threshold=limit, expected=1 - _KEPT, calibrated_on=len(other.y), keep=scores <= limit
         )
 
 
-def _apart(subject: Subject, data: LabelledSet, center: Tensor) -> Tensor:
-    """Return (n,) distances of rows from the center of their label."""
-    distances: Tensor = (subject.features(data.x) - center[data.y.cpu()]).norm(dim=1)
+def _apart(z: Tensor, y: Tensor, center: Tensor) -> Tensor:
+    """Return (n,) distances of features (n, D) from the center of their label."""
+    distances: Tensor = (z - center[y.cpu()]).norm(dim=1)
     return distances
 
 

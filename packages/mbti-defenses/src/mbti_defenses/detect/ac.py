@@ -88,7 +88,7 @@ class AC(Defense):
         'silhouette'
     """
 
-    needs: ClassVar[frozenset[Need]] = frozenset({"model", "suspects"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"features", "suspects"})
     yields: ClassVar[frozenset[Yield]] = frozenset({"scores", "keep"})
 
     dims: PositiveInt = 10
@@ -100,12 +100,12 @@ class AC(Defense):
         """Return the signed margins and the flags of the rule; the order of the suspects does not count."""
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415 - see cluster; no types
 
-        subject, suspects = view.subject, view.suspects
-        assert subject is not None  # declared in needs, as the next
-        assert suspects is not None
+        assert view.features is not None  # declared in needs, as the next
+        assert view.suspects is not None
+        suspects = view.suspects
         index = suspects.index.cpu()
         order = torch.argsort(index)
-        features = subject.features(suspects.x, rows=order).double().numpy()  # (n, D), by row id
+        features = view.features()[order].double().numpy()  # (n, D), by row id
         labels, ids = suspects.y.cpu()[order].numpy(), index[order]
         scores, flags = np.zeros(len(labels), np.float32), np.zeros(len(labels), bool)
         centres = {int(c): features[labels == c].mean(0) for c in np.unique(labels)}

@@ -133,7 +133,9 @@ def batch_size_independent(case: Case) -> None:
     suspects = suspects_of(view)
     order = torch.argsort(ctx.draws.stream("another order").bits(suspects.index))
     moved = LabelledSet(_Shuffled(suspects.x, order), suspects.y[order], suspects.index[order])
+    known = view.features
     view = replace(view, suspects=moved) if view.suspects else replace(view, inputs=moved)
+    view = replace(view, features=(lambda: known()[order]) if known else None)
     again = ask(case, view, ctx).scores
     assert again is not None
     before = _scores(run)[order]
