@@ -7,15 +7,16 @@ import pytest
 import torch
 from torch.nn import functional
 
-from mbti_core.contracts.defense import DefenseView
+from mbti_core.contracts.defense import DefenseView, LabelledSet
 from mbti_core.contracts.model import ModelInfo
-from mbti_core.data.rng import scoped_globals
+from mbti_core.data.dense import HeldTensor
+from mbti_core.data.rng import Draws, scoped_globals
 from mbti_core.engine.config import TrainConfig
 from mbti_core.errors import ConfigError
 from mbti_core.testing import toy
 from mbti_core.training.loop import fit_model
 from mbti_core.training.step import TrainBatch
-from mbti_defenses.repair.abl import ABL, forgetting, row_losses, some
+from mbti_defenses.repair.abl import ABL, Forgetting, row_losses, some
 
 
 class Context:
@@ -50,12 +51,29 @@ def test_above_gamma_it_descends_and_below_it_climbs(loss):
         assert gradient(step, x, y) == sign * float(weight.grad)
 
 
+def forgotten(isolated: torch.Tensor, y: torch.Tensor, beside: torch.Tensor) -> float:
+    """Return the gradient where both isolated rows stand beside the same other row."""
+    x, labels = torch.cat([isolated, beside]), torch.cat([y, torch.tensor([0])])
+    rows = LabelledSet(HeldTensor(x), labels, torch.tensor([3, 7, 9]))
+    ctx = Context()
+    Forgetting(rows, torch.tensor([2]), Draws(0))(TrainBatch(isolated, y, torch.tensor([3, 7]), 0), ctx).backward()
+    return float(ctx.weight.grad)
+
+
 def test_what_is_forgotten_well_enough_is_let_be():
     x, y = EASY
-    assert gradient(forgetting, x, y) > 0  # a smaller weight is a larger loss: descent makes it smaller
+    silent = torch.zeros(1, 3)  # a row without a gradient
+    assert forgotten(x, y, silent) > 0  # a smaller weight is a larger loss: descent makes it smaller
     wrong = torch.tensor([[0.0, 9.0, 0.0], [9.0, 0.0, 0.0]])
     assert functional.cross_entropy(wrong, y) > 2 * math.log(3)
-    assert gradient(forgetting, wrong, y) == 0
+    assert forgotten(wrong, y, silent) == 0
+
+
+def test_what_stands_beside_is_learned_on():
+    wrong, y, other = torch.tensor([[0.0, 9.0, 0.0], [9.0, 0.0, 0.0]]), EASY[1], torch.tensor([[0.5, 1.0, 0.0]])
+    weight = torch.ones((), requires_grad=True)
+    functional.cross_entropy(weight * other, torch.tensor([0])).backward()
+    assert forgotten(wrong, y, other) == pytest.approx(float(weight.grad), rel=1e-6)
 
 
 def factory(bench):
@@ -125,7 +143,7 @@ def test_a_constant_feature_is_isolated_and_unlearned(bench, labelled, victim):
     poisoned = (torch.arange(800) % 10 == 1) & (y != 0)
     x = torch.where(poisoned[:, None, None, None], toy.stamp(x, 3, 255), x)
     view = DefenseView(suspects=labelled(x, torch.where(poisoned, 0, y)), model_factory=factory(bench))
-    out = ABL(early=3, epochs=10, unlearn=10, isolate=0.05, lr=0.05).defend(view, bench.context(victim.subject))
+    out = ABL(early=3, epochs=10, unlearn=20, isolate=0.05, lr=0.05).defend(view, bench.context(victim.subject))
     assert poisoned[out.flags].float().mean() >= 0.95
     repaired = victim.subject.with_model(out.model)
     fresh, truth = speckled(400, 9)

@@ -49,6 +49,7 @@ LI_2021 = Source(
     deviations=(
         "optimizer, learning rate and epochs before the isolation come from the model's family",
         "on the rest it trains as the model under suspicion was trained",
+        "the last epochs descend on as many other rows in the same batches, as equation 4 has it",
         "the ascent stops at twice the loss of a model that knows nothing",
         "isolation within an epoch, for models that are pretrained, is adapted",
     ),
@@ -123,7 +124,7 @@ def mbti_register() -> Iterable[Component]:
             "mbti_defenses.repair.abl:ABL",
             "Training that isolates what is learned too easily, and unlearns it",
             source=LI_2021,
-            version=2,
+            version=3,
             traits=frozenset({"weak"}),  # where the task itself is easier than the trigger
         ),
         Component(

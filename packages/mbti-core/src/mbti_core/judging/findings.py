@@ -147,7 +147,7 @@ def _view(defense: Defense, case: Case, suspects: LabelledSet, rows: Tensor, dra
         suspects=suspects if "suspects" in defense.needs else None,
         features=(lambda: case.features[rows]) if "features" in defense.needs else None,
         inputs=suspects if "inputs" in defense.needs else None,
-        model_factory=partial(fresh_model, case.plan, case.subject, draws)
+        model_factory=partial(fresh_model, case.plan, case.subject, case.suspects, draws)
         if "model_factory" in defense.needs
         else None,
     )

@@ -37,10 +37,11 @@ from mbti_core.data.split import Split, batches
 from mbti_core.engine.config import DefenseOptions, TrainConfig
 from mbti_core.errors import ConfigError, NotSupportedError
 from mbti_core.stages.represent import represent
-from mbti_core.stages.train import ModelPlan, hold, train
+from mbti_core.stages.train import ModelPlan, hold, look_at, train
 from mbti_core.training.answers import check_answers
 from mbti_core.training.subject import Subject
 
+_OF_SUSPECTS = {"suspects", "features", "inputs", "model_factory"}
 _ARRAYS = ("scores", "flags", "rows", "weights", "clean_prediction", "triggered_prediction")
 
 
@@ -110,16 +111,8 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
     clean = _clean(scene, options, draws.stream("clean"), subject) if "clean" in defense.needs else None
     most = options.max_inputs if defense.costly and not options.retrain else None
     rows, weights = _scored_rows(scene.suspects, most, draws.stream("rows"))
-    seen = {"suspects", "features", "inputs"} & defense.needs
-    suspects = hold(scene.suspects, subject.model, device, rows) if seen else None
-    view = DefenseView(
-        subject=subject if "model" in defense.needs else None,
-        clean=clean,
-        suspects=suspects if "suspects" in defense.needs else None,
-        features=_features(scene, subject, suspects, rows) if suspects and "features" in defense.needs else None,
-        inputs=suspects if "inputs" in defense.needs else None,
-        model_factory=partial(fresh_model, scene.plan, subject, draws) if "model_factory" in defense.needs else None,
-    )
+    suspects = hold(scene.suspects, subject.model, device, rows) if _OF_SUSPECTS & defense.needs else None
+    view = _view(scene, defense, subject, clean, suspects, rows, draws)
     ctx = DefenseContext(scene.plan.adapters.asked_by(name), draws, device, scene.plan.info, scene.training)
     used = len(clean.fit.y) + len(clean.calibrate.y) if clean else 0
     try:
@@ -131,6 +124,29 @@ def defend(scene: Scene, name: str, defense: Defense, options: DefenseOptions, s
     except NotSupportedError as error:
         return DefenseResult({"unsupported": error.message, "budget": used}, {}, {})
     return _result(outcome, scene, subject, rows, weights, used)
+
+
+def _view(
+    scene: Scene,
+    defense: Defense,
+    subject: Subject,
+    clean: CleanSet | None,
+    suspects: LabelledSet | None,
+    rows: Tensor,
+    draws: Draws,
+) -> DefenseView:
+    needs, features, factory = defense.needs, None, None
+    if suspects is not None:
+        features = _features(scene, subject, suspects, rows)
+        factory = partial(fresh_model, scene.plan, subject, suspects, draws)
+    return DefenseView(
+        subject=subject if "model" in needs else None,
+        clean=clean,
+        suspects=suspects if "suspects" in needs else None,
+        features=features if "features" in needs else None,
+        inputs=suspects if "inputs" in needs else None,
+        model_factory=factory if "model_factory" in needs else None,
+    )
 
 
 def _features(scene: Scene, subject: Subject, suspects: LabelledSet, rows: Tensor) -> Callable[[], Tensor]:
@@ -177,11 +193,15 @@ def _check_finite(outcome: DefenseOutcome, name: str) -> None:
             )
 
 
-def fresh_model(plan: ModelPlan, subject: Subject, draws: Draws) -> Subject:
-    """Return an untrained model that encodes samples as the subject does: what the defense holds is encoded so."""
+def fresh_model(plan: ModelPlan, subject: Subject, data: LabelledSet, draws: Draws) -> Subject:
+    """Return an untrained model, ready to be trained on ``data``.
+
+    It encodes samples as the subject does: what the defense holds is encoded so.
+    """
     fresh = plan.fresh(draws.stream("model").seed)
     if isinstance(fresh.model, StartsFromSamples):
         fresh.model.start_from_model(subject.model)
+    look_at(fresh, data, draws)
     return fresh
 
 

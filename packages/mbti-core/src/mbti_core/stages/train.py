@@ -116,6 +116,14 @@ def hold(split: Split[Any], model: nn.Module | None, device: torch.device, rows:
     return LabelledSet(column, split.labels.to(device), split.index.to(device))
 
 
+def look_at(subject: Subject, data: LabelledSet, draws: Draws) -> None:
+    """Let an untrained model set what it sets from training rows before it is trained."""
+    if isinstance(subject.model, StartsFromData):
+        first = draws.stream("start").permutation(len(data.y), data.y.device)[:_LOOKED_AT]
+        with torch.no_grad():
+            subject.model.start_from(subject.encode(data.x.take(first)))
+
+
 def train(
     plan: ModelPlan,
     split: Split[Any],
@@ -140,10 +148,7 @@ def train(
     if isinstance(subject.model, StartsFromSamples):
         subject.model.start_from_samples(split.take(rows) for rows in split.chunks())
     data = hold(split, subject.model, plan.device)
-    if isinstance(subject.model, StartsFromData):
-        first = Draws(seed).stream("start").permutation(len(data.y), data.y.device)[:_LOOKED_AT]
-        with torch.no_grad():
-            subject.model.start_from(subject.encode(data.x.take(first)))
+    look_at(subject, data, Draws(seed))
     job = Fit(subject, data, config, seed, folder=folder, progress=progress)
     if assault is not None:
         assert isinstance(assault.attack, TrainingAttack)

@@ -30,7 +30,7 @@ class ABL(Defense):
 
     The defender owns the training data with the labels as given, and trains from the start. Poisoned rows are learned
     within the first epochs; a loss that is held near ``gamma`` leaves the others behind. The rows of lowest loss are
-    isolated; the model is trained on the rest, and made to forget the isolated ones.
+    isolated; the model is trained on the rest, and made to forget the isolated ones while it keeps as many others.
 
     Attributes:
         loss: Of the first epochs: ``flooding`` is abs(l - gamma) + gamma of a batch's mean cross-entropy l; ``lga`` the
@@ -40,7 +40,7 @@ class ABL(Defense):
             the model's family says.
         isolate: Share of the rows that is isolated, rounded down, one at least; of equal losses, those of lower id.
         epochs: On the rest, after the isolation; None takes those of the model under suspicion.
-        unlearn: Epochs on the isolated rows.
+        unlearn: Epochs on the isolated rows, each of them beside one of the rest.
         lr: Base learning rate; None takes the recipe's for the first epochs, a twentieth of it for the ascent, and that
             of the model under suspicion on the rest.
 
@@ -52,13 +52,15 @@ class ABL(Defense):
 
     Source:
         Li et al., "Anti-Backdoor Learning: Training Clean Models on Poisoned Data", NeurIPS 2021, section 3.2,
-        equations 2 to 4; settings from the authors' code.
+        equations 2 to 4; settings from the authors' code, ``unlearn`` from BackdoorBench.
 
     Deviates:
         Optimizer, learning rate and epochs are those of the model's family, and on the rest those that the model under
-        suspicion was trained with: the defender trains as everybody does. The first epochs go at a constant rate. A
-        batch of isolated rows ascends only until its loss is twice ln C, that of a model that contradicts: without a
-        bound the ascent destroys the model. Isolation within an epoch, for models that are pretrained, is adapted.
+        suspicion was trained with: the defender trains as everybody does. The first epochs go at a constant rate. The
+        last descend on other rows while they ascend on the isolated ones, as equation 4 has it and the authors' code
+        has not, in one batch: alone, isolated rows shift the statistics of normalization. They ascend only until their
+        loss is twice ln C, that of a model that contradicts: without a bound it grows for ever. Isolation within an
+        epoch, for models that are pretrained, is adapted.
 
     Example:
         >>> ABL().isolate
@@ -73,7 +75,7 @@ class ABL(Defense):
     early: PositiveFloat | None = None
     isolate: Share = 0.01
     epochs: PositiveInt | None = None
-    unlearn: PositiveInt = 5
+    unlearn: PositiveInt = 20
     lr: PositiveFloat | None = None
 
     def defend(self, view: DefenseView, ctx: DefenseContext) -> DefenseOutcome:
@@ -96,8 +98,9 @@ class ABL(Defense):
         fit_model(Fit(subject, some(suspects, torch.nonzero(rest).flatten()), settled, ctx.draws.stream("rest").seed))
         ascent = replace(recipe, lr=recipe.lr / 20, warmup=0.0, schedule="constant")
         against = config_of(ascent, self.unlearn, augment=False)
-        few = some(suspects, isolated)
-        fit_model(Fit(subject, few, against, ctx.draws.stream("unlearn").seed, step=forgetting))
+        draws = ctx.draws.stream("unlearn")
+        forget = Forgetting(suspects, torch.nonzero(rest).flatten(), draws.stream("beside"))
+        fit_model(Fit(subject, some(suspects, isolated), against, draws.seed, step=forget))
         notes = {
             "early": early,
             "isolated": len(isolated),
@@ -105,7 +108,7 @@ class ABL(Defense):
             "lr": settled.lr,
             "loss_of_isolated": float(losses[isolated].mean()),
             "loss_of_rest": float(losses[rest].mean()),
-            "forwards": (early + 1 + settled.epochs) * n + self.unlearn * len(isolated),
+            "forwards": (early + 1 + settled.epochs) * n + 2 * self.unlearn * len(isolated),
         }
         back = torch.argsort(order)
         keep = rest[back]
@@ -135,10 +138,28 @@ class ABL(Defense):
         return (torch.sign(losses.detach() - self.gamma) * losses).mean()
 
 
-def forgetting(batch: TrainBatch[Any], ctx: StepContext[Any]) -> Tensor:
-    """Return the negative cross-entropy of a batch, constant where it is twice that of a model that knows nothing."""
-    logits = ctx.forward(batch.x, batch.index, batch.epoch)
-    return -ctx.loss(logits, batch.y).clamp(max=2 * math.log(logits.shape[1]))
+@dataclass(frozen=True)
+class Forgetting:
+    """A step that climbs on isolated rows and descends on as many others.
+
+    Attributes:
+        suspects: All rows, by ascending id.
+        rest: (k,) positions of those that are not isolated.
+        draws: Which of them stand beside an isolated row, epoch by epoch.
+    """
+
+    suspects: LabelledSet
+    rest: Tensor
+    draws: Draws
+
+    def __call__(self, batch: TrainBatch[Any], ctx: StepContext[Any]) -> Tensor:
+        """Return the loss of the others less that of the batch, which counts no further than twice ln C."""
+        isolated, ids = torch.searchsorted(self.suspects.index, batch.index), self.suspects.index
+        beside = self.rest[self.draws.stream(batch.epoch).integers(batch.index.cpu(), len(self.rest))].to(ids.device)
+        rows, n = torch.cat([isolated, beside]), len(isolated)
+        logits = ctx.forward(self.suspects.x.take(rows.cpu()), ids[rows], batch.epoch)
+        lost = ctx.loss(logits[:n], batch.y).clamp(max=2 * math.log(logits.shape[1]))
+        return ctx.loss(logits[n:], self.suspects.y[beside]) - lost
 
 
 def row_losses(subject: Subject, data: LabelledSet) -> Tensor:
