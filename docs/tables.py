@@ -22,7 +22,8 @@ def filled(page: str, index: ResultIndex) -> str:
     def table(found: re.Match[str]) -> str:
         where = dict(condition.split("=", 1) for condition in found["where"].split())
         rows = index.rows(where)
-        return found[1] + (ResultTable(rows).markdown().strip() + "\n" if rows else found["old"])
+        made = ResultTable(rows).markdown().strip().replace("### Models\n\n", "")  # the page has a heading there
+        return found[1] + (made + "\n" if rows else found["old"])
 
     return _TABLE.sub(table, page)
 
