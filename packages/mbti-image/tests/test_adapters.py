@@ -15,18 +15,26 @@ from mbti_image import adapters
 FACTS = {"mirror": True}
 
 
-def test_superimpose_adds_and_clips(images: torch.Tensor) -> None:
+def test_superimpose_adds_what_differs_from_a_picture_s_mean_and_clips_nothing(images: torch.Tensor) -> None:
     other = images.flip(0)
     before = images.clone()
     for weight in (None, 0.0, 0.5, 1.0, 1.7):
-        exact = np.clip(
-            np.rint(images.numpy() + (1.0 if weight is None else weight) * other.numpy().astype(float)), 0, 255
-        )
-        got = adapters.superimpose(images, other, weight)
-        assert got.dtype == torch.uint8
-        assert np.abs(got.numpy() - exact).max() <= (0 if weight in (None, 0.0, 1.0) else 1)  # ties round either way
-    assert torch.equal(adapters.superimpose(images, other, 0.0), images)
+        light = other.numpy().astype(float)
+        light -= light.mean(axis=(2, 3), keepdims=True)
+        exact = (images.numpy() + (1.0 if weight is None else weight) * light) / 255
+        np.testing.assert_allclose(adapters.superimpose(images, other, weight).numpy(), exact, atol=1e-6)
+    assert adapters.superimpose(images, other, None).max() > 1
+    assert torch.equal(adapters.superimpose(images, other, 0.0), images / 255)
     assert torch.equal(images, before)
+
+
+def test_a_trigger_keeps_its_contrast_under_any_picture(images: torch.Tensor) -> None:
+    triggered = images.clone()
+    triggered[:, :, -3:, -3:] = torch.tensor([[255, 0, 255], [0, 255, 0], [255, 0, 255]], dtype=torch.uint8)
+    plain = torch.zeros_like(images)
+    for other in (images.flip(0), torch.full_like(images, 255)):
+        apart = adapters.superimpose(triggered, other, None) - adapters.superimpose(plain, other, None)
+        assert torch.allclose(apart[:, :, -3:, -3:], triggered[:, :, -3:, -3:] / 255, atol=1e-6)
 
 
 def test_amplify_scales_and_clips(images: torch.Tensor) -> None:
@@ -124,7 +132,7 @@ def test_batches_are_drawn_as_rows(side: int, step: int) -> None:
 
 def test_the_hooks_lead_here(images: torch.Tensor) -> None:
     front, draws, index = Registry().adapters, Draws(0), torch.arange(50)
-    assert torch.equal(front.superimpose(images, images, index, "image", 0.0, draws), images)
+    assert torch.equal(front.superimpose(images, images, index, "image", 0.0, draws), images / 255)
     assert torch.equal(front.amplify(images, "image", 1.0), images)
     assert len(list(front.occlude(images, "image", draws))) == 64
     assert front.augment(images, index, "image", 1.0, draws, FACTS).shape == images.shape

@@ -133,6 +133,7 @@ def mbti_register() -> Iterable[Component]:
             "mbti_defenses.detect.strip:STRIP",
             "Predictions that superimposed samples don't disturb",
             source=GAO_2019,
+            version=2,
         ),
         Component(
             "defense",

@@ -23,10 +23,24 @@ _PARTS = 8  # of a side: the padding of a crop, and the edge of an occluding pat
 Box = tuple[int, int, int, int]
 
 
-def superimpose(x: Image, other: Image, weight: float | None) -> Image:
-    """Return ``clip(x + weight * other)``; the weight is 1 unless said (Gao et al. 2019 add without a factor)."""
-    light = other if weight is None else scaled(other, weight)
-    return x + torch.minimum(light, 255 - x)  # saturates without leaving uint8
+def superimpose(x: Image, other: Image, weight: float | None) -> Tensor:
+    """Add the other pictures, each less its own mean color.
+
+    Args:
+        x: uint8 (B, 3, H, W).
+        other: uint8 (B, 3, H, W).
+        weight: Factor of ``other``; 1 unless said.
+
+    Returns:
+        float32 (B, 3, H, W), models' inputs that may leave [0, 1]. To clip them would wash out a bright trigger under
+        a bright picture (`docs/results/defenses.md` has the figures).
+
+    Source: Gao et al. 2019, section 4, whose code adds standardized pictures of CIFAR-10 without a factor.
+    Deviates: a hook sees no data set, so each picture's own mean takes the place of the data set's.
+    """
+    light = other.float()
+    light -= light.mean((2, 3), keepdim=True)
+    return light.mul_(1.0 if weight is None else weight).add_(x).div_(255)
 
 
 def scaled(x: Image, factor: float) -> Image:

@@ -12,7 +12,8 @@ def to_float(x: Tensor) -> Tensor:
     """Return the model's input: (B, 3, H, W) floats in [0, 1], channels last.
 
     Args:
-        x: uint8 (B, 3, H, W) in [0, 255], or floats that are in [0, 1] already (what optimizes pixels works on those).
+        x: uint8 (B, 3, H, W) in [0, 255], or floats that are in [0, 1] already (what optimizes pixels works on those;
+            sums of pictures may leave that range).
     """
     layout = torch.channels_last if x.dim() == 4 else torch.preserve_format
     if x.is_floating_point():

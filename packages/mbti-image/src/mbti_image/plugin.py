@@ -68,7 +68,7 @@ def mbti_specs() -> Iterable[Mapping[str, Any]]:
 
 @hookimpl
 def mbti_superimpose(x: Any, other: Any, modality: str, weight: float | None) -> Any | None:
-    """Add pixels, and clip."""
+    """Add pixels."""
     if modality != "image":
         return None
     from mbti_image import adapters  # noqa: PLC0415 - keeps torch out of listings

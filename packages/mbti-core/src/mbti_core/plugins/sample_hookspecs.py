@@ -31,7 +31,7 @@ def mbti_superimpose(x: Any, other: Any, index: Any, modality: str, weight: floa
         draws: Keyed randomness, for modalities that choose places.
 
     Returns:
-        Batch (B, ...) in storage form, or in a float form that ``to_input`` accepts with the same range.
+        Batch (B, ...) in storage form, or in a float form that ``to_input`` accepts; sums may leave the range.
     """
 
 
