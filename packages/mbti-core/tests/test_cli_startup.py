@@ -121,7 +121,7 @@ def test_completion_offers_nothing_rather_than_fail(mbti: Call, monkeypatch: pyt
     assert complete_modality("") == complete_plugin("") == []
 
 
-NODE = Node("train", "ab12", "mlp on blobs", {}, {}, {})
+NODE = Node("train", "ab12", "mlp on blobs", {}, "", {}, {})
 
 
 def test_lines_say_what_runs_and_for_how_long() -> None:

@@ -93,6 +93,14 @@ def test_follows_the_store(root: Path) -> None:
     assert len(index.rows()) == 3
 
 
+def test_of_rows_that_answer_the_same_the_last_is_shown(root: Path) -> None:
+    for stamp, (key, asr) in enumerate([("ff06", 0.1), ("aa07", 0.2), ("dd08", 0.3)]):
+        os.utime(leave(root, key, **a_row(defense="fp", asr=asr, asked="x")) / "manifest.json", ns=(stamp, stamp))
+    leave(root, "ee09", **a_row(defense="fp", asr=0.4, asked="y"))
+    assert [row["asr"] for row in ResultIndex(root).rows({"defense": "fp"})] == [0.3, 0.4]
+    assert len(ResultIndex(root).rows({"attack": "stamp", "defense": "none"})) == 1
+
+
 def test_a_missing_store_has_no_results_and_stays_missing(tmp_path: Path) -> None:
     assert ResultIndex(tmp_path / "none").rows({"attack": "x"}) == []
     assert not (tmp_path / "none").exists()

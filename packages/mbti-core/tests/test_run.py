@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from mbti_core.engine.store import Store
 from mbti_core.errors import ConfigError, DataFormatError, NotSupportedError, RunFailedError
 from mbti_core.plugins.hookspecs import hookimpl
 from mbti_core.plugins.manager import Registry
+from mbti_core.results.index import ResultIndex
 from mbti_core.testing import toy_plugin
 from mbti_core.testing.toy_defenses import Outlier
 
@@ -301,6 +303,29 @@ def test_force_runs_a_stage_and_what_follows_again(registry: Registry, tmp_path:
     plan = make_plan(resolve(SPEC | {"defenses": ["retune"]}, registry), registry, options)
     run_planned(plan, options, registry, heard, report=False)
     assert sorted(heard.finished) == ["defend", "defend", "evaluate", "evaluate"]
+
+
+def test_results_show_what_the_newest_version_made_of_an_experiment(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attacked = {"defenses": ["outlier"], "name": "attacked"}
+    old = go(registry, tmp_path, **attacked).rows
+    go(registry, tmp_path, attack=None, defenses=[], name="calm")
+
+    @hookimpl
+    def newer() -> list[Component]:
+        found = offered()
+        return [replace(c, version=c.version + 1) if c.id == "toy/stamp" else c for c in found]
+
+    offered = toy_plugin.mbti_register
+    monkeypatch.setattr(toy_plugin, "mbti_register", newer)
+    changed = Registry(points=[])
+    changed.register(toy_plugin, "toy")
+    new = go(changed, tmp_path, **attacked).rows
+    runs = {row["run"] for row in ResultIndex(tmp_path).rows({"name": "attacked"})}
+    assert runs == {row["run"] for row in new}
+    assert not runs & {row["run"] for row in old}
+    assert len(ResultIndex(tmp_path).rows({"name": "calm"})) == 1
 
 
 def test_processes_give_the_bits_of_serial(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

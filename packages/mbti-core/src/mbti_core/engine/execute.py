@@ -262,7 +262,7 @@ class Work:
 
     def _row(self) -> tuple[Row, dict[str, torch.Tensor]]:
         inputs, metrics = self.node.inputs, {}
-        for name, _ in self.node.payload["metrics"]:
+        for name in (metric["id"] for metric in self.node.payload["metrics"]):
             metrics[name.split("/")[1]] = self.registry.find("metric", name).load()
         tests = {"clean": self.prepared.parts["test"]}
         tests |= {role: self.split(inputs[role]) for role in ("triggered", "cover") if role in inputs}

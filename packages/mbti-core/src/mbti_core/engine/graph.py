@@ -21,6 +21,7 @@ class Node:
         key: Digest of ``payload``.
         label: What it works on, in words.
         payload: What the key is made of.
+        asked: Digest of the same without versions, its own and its inputs': equal where newer code does the same again.
         extra: What the stage needs besides: settings with their paths, the data root, the row's description.
         inputs: ``stage/key`` by role.
         threads: How many it computes with.
@@ -30,6 +31,7 @@ class Node:
     key: str
     label: str
     payload: Json
+    asked: str
     extra: Json
     inputs: Mapping[str, str]
     threads: int = 1

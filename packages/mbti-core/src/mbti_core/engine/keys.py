@@ -22,6 +22,18 @@ def key_of(payload: Any) -> str:
     return hashlib.sha256(canonical(payload).encode()).hexdigest()
 
 
+def asked(payload: dict[str, Any]) -> str:
+    """Return the digest of what a stage is asked to do: its payload without versions of code."""
+
+    def bare(part: Any) -> Any:
+        if isinstance(part, list):
+            return [bare(one) for one in part]
+        component = isinstance(part, dict) and {"id", "version"} <= part.keys()
+        return {name: part[name] for name in part if name != "version"} if component else part
+
+    return key_of({name: bare(part) for name, part in payload.items() if name != "stage_version"})
+
+
 def keyed(settings: Settings, digests: Digests) -> dict[str, Any]:
     """Return settings as they enter a key: the digests of files in place of their paths.
 

@@ -11,7 +11,7 @@ from mbti_core.contracts.attack import TrainingAttack, WeightAttack
 from mbti_core.data.fileref import Digests
 from mbti_core.engine.config import Choice, Experiment
 from mbti_core.engine.graph import Json, Node, Plan, PlannedRow, cheap_first
-from mbti_core.engine.keys import key_of, keyed
+from mbti_core.engine.keys import asked, key_of, keyed
 from mbti_core.engine.numerics import choose_device, choose_precision, choose_threads
 from mbti_core.engine.problems import SpecError
 from mbti_core.engine.resolve import target_problems
@@ -79,7 +79,8 @@ class _Planner:
         full = {"stage": stage, "stage_version": VERSIONS[stage], **payload, "inputs": given}
         traits = {"large"} if stage == "fit" else self.e.model.registered.component.traits if stage in _MODEL else ()
         threads = self.options.threads or choose_threads(traits)
-        node = Node(stage, key_of(full), label, full, extra or {}, given, threads)
+        whatever = asked({**full, "inputs": {role: self.plan.nodes[ref].asked for role, ref in given.items()}})
+        node = Node(stage, key_of(full), label, full, whatever, extra or {}, given, threads)
         self.plan.nodes.setdefault(node.ref, node)
         return node.ref
 
@@ -233,10 +234,12 @@ class _Planner:
         return self.train(prepare, data, assault, {"fit": fitted, "base": base})
 
     def evaluate(self, label: str, inputs: Mapping[str, str | None], about: Json | None = None) -> str:
-        metrics = [[r.component.id, r.component.version] for r in self.registry.components("metric", self.e.modality)]
+        known = (found.component for found in self.registry.components("metric", self.e.modality))
+        metrics = [{"id": c.id, "version": c.version} for c in known]
         extra: Json = {"about": about} if about else {}
         ref = self.add("evaluate", f"{label}, {self.e.name}", {"metrics": metrics}, inputs, extra)
         if about:
+            about["asked"] = self.plan.nodes[ref].asked
             self.plan.rows.append(PlannedRow(ref, about))
         return ref
 

@@ -236,6 +236,6 @@ ROW_KEYS = (
     *("constant_predictor", "budget", "der", "rir", "benign_cost", "false_alarms", "n_scored", "n_poisoned_scored"),
     *("detection_accuracy", "recall", "detection_precision", "f1", "fpr", "auroc", "tpr_at_fpr_1", "tpr_at_fpr_5"),
     *("cover_flag_rate", "verdict_score", "verdict", "verdict_targets", "benign_verdict_score", "alarm"),
-    *("benign_alarm", "seconds", "keys"),
+    *("benign_alarm", "seconds", "asked", "keys"),
 )
 """Every key of a row, in the order of exports."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -17,6 +17,8 @@ _WAIT = 30.0  # seconds for another process's transaction
 
 class ResultIndex:
     """The rows that evaluations left in a store, ``evaluate/<k2>/<key>/row.json``, read once each.
+
+    Where newer versions of components have done an experiment again, only the last row of it is shown.
 
     The rows' files are the truth, the SQLite file beside them a cache: every question first takes in what is new and
     forgets what is gone. A damaged or older cache is made again; where none may be written, it lives in memory.
@@ -89,7 +91,7 @@ class ResultIndex:
                     database.execute("BEGIN IMMEDIATE")
                     database.executemany("DELETE FROM rows WHERE key = ?", gone)
                     database.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", new)
-            return [json.loads(row) for (row,) in database.execute("SELECT row FROM rows WHERE row IS NOT NULL")]
+            return _latest(database.execute("SELECT row FROM rows WHERE row IS NOT NULL ORDER BY stamp, key"))
 
     def _manifests(self) -> Iterator[Path]:
         """Find complete evaluations."""
@@ -117,6 +119,15 @@ def _connect(path: Path | str) -> sqlite3.Connection:
 def _schema(database: sqlite3.Connection) -> int:
     (schema,) = database.execute("PRAGMA user_version").fetchone()
     return int(schema)
+
+
+def _latest(rows: Iterable[tuple[str]]) -> list[Row]:
+    """Return of rows, oldest first, those that no later one supersedes."""
+    found: dict[str, Row] = {}
+    for (text,) in rows:
+        row = json.loads(text)
+        found[row.get("asked") or text] = row
+    return list(found.values())
 
 
 def _read(path: Path) -> str | None:
