@@ -79,8 +79,8 @@ class _Planner:
         full = {"stage": stage, "stage_version": VERSIONS[stage], **payload, "inputs": given}
         traits = {"large"} if stage == "fit" else self.e.model.registered.component.traits if stage in _MODEL else ()
         threads = self.options.threads or choose_threads(traits)
-        whatever = asked({**full, "inputs": {role: self.plan.nodes[ref].asked for role, ref in given.items()}})
-        node = Node(stage, key_of(full), label, full, whatever, extra or {}, given, threads)
+        aim = asked({**full, "inputs": {role: self.plan.nodes[ref].asked for role, ref in given.items()}})
+        node = Node(stage, key_of(full), label, full, aim, extra or {}, given, threads)
         self.plan.nodes.setdefault(node.ref, node)
         return node.ref
 
