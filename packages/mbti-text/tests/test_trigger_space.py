@@ -67,6 +67,20 @@ def test_a_trigger_is_as_long_as_its_open_gates_and_reads_back_as_words(model: O
     assert float(space.size(space.initial(Draws(0)))) == pytest.approx(WORDS / 2)
 
 
+def test_the_discrete_form_of_soft_words_is_the_words_typed_in(model: OwnVocabulary) -> None:
+    space = space_of(model)
+    params = space.initial(Draws(3))
+    found = hard(space, model, TRIGGER)
+    params["gates"][:] = -0.1  # a little less than half open, but for two
+    params["gates"][3:5] = 0.1
+    params["words"][3:5] += 0.01 * found["words"]
+    discrete = space.discrete(params)
+    lifted = space.lift(model, TEXTS[:3])
+    assert space.shown(model, discrete) == [TRIGGER]
+    assert torch.equal(space.apply(lifted, discrete), space.apply(lifted, found))
+    assert float(space.size(discrete)) == pytest.approx(2.0)
+
+
 def test_a_closed_gate_leaves_the_mean_embedding(model: OwnVocabulary) -> None:
     space = space_of(model)
     params = hard(space, model, TRIGGER)

@@ -53,6 +53,10 @@ class Samples:
         logits: Tensor = model(Waves(wave, inside.sum(1).long(), self.rate))
         return logits.view(*lifted.shape[:-2], -1)
 
+    def discrete(self, params: Params) -> Params:
+        """Return the trigger itself: samples hold any."""
+        return params
+
     def sound(self, wave: Tensor) -> Waves:
         """Return one sound of a wave (samples,)."""
         return Waves(wave.detach().cpu()[None], torch.tensor([self.samples]), self.rate)

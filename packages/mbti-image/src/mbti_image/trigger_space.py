@@ -46,6 +46,10 @@ class Pixels:
         logits: Tensor = model(lifted.flatten(0, -4))
         return logits.view(*lifted.shape[:-3], -1)
 
+    def discrete(self, params: Params) -> Params:
+        """Return the trigger itself: pixels hold any."""
+        return params
+
     def drawn(self, draws: Draws, channels: int) -> Tensor:
         """Return (channels, H, W) uniform in [0, 1)."""
         one = torch.zeros(1, dtype=torch.int64)

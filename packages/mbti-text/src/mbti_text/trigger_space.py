@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mbti_core.contracts.trigger_space import Family, Params
 from mbti_core.data.rng import Draws
@@ -15,6 +16,7 @@ WORDS = 10
 """Soft words of a trigger, at most as many count."""
 
 _FAINT = 0.01
+_SURE = 40.0  # a gate and a mixture that are open and pure to the last bit
 _SCALE = 5.0  # a search that moves parameters by 0.1 moves mixtures by 0.5, as their authors do
 
 
@@ -84,12 +86,19 @@ class SoftWords:
         """Return the sum of the gates, in words."""
         return params["gates"].sigmoid().sum((-2, -1))
 
+    def discrete(self, params: Params) -> Params:
+        """Return each soft word's likeliest, where its gate is more than half open; one at least."""
+        words = functional.one_hot(self._likeliest(params), len(self.typed)).to(params["words"].dtype)
+        return {"gates": _SURE * params["gates"].new_ones(len(words), 1), "words": _SURE * words}
+
     def shown(self, model: nn.Module, params: Params) -> list[str]:
-        """Return the trigger in words: each one's likeliest, where its gate is more than half open; one at least."""
+        """Return the trigger in words, its discrete form."""
         assert isinstance(model, TextModel)
+        return [model.decode(self.typed[self._likeliest(params)].tolist())]
+
+    def _likeliest(self, params: Params) -> Tensor:
         gates = params["gates"].flatten()
-        open_ = (gates > 0) | (gates == gates.max())
-        return [model.decode(self.typed[params["words"].argmax(-1)[open_]].tolist())]
+        return params["words"].argmax(-1)[(gates > 0) | (gates == gates.max())]
 
     def _places(self, lifted: Tensor, most: int) -> Tensor:
         """Return (B,) int64, before which token of each row the trigger stands."""

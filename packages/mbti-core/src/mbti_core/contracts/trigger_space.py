@@ -37,5 +37,8 @@ class TriggerSpace(Protocol):
     def size(self, params: Params) -> Tensor:
         """Return how large the trigger is, a scalar."""
 
+    def discrete(self, params: Params) -> Params:
+        """Return the nearest trigger of one set of parameters that an input can hold: itself, where any number can."""
+
     def shown(self, model: nn.Module, params: Params) -> Any:
         """Return the trigger of one set of parameters alone, as a person sees it: a batch of one in storage form."""

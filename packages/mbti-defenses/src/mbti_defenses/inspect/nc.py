@@ -88,7 +88,8 @@ class NC(Defense):
         third of a pixel; and of 10 benign classes, one passes 2 in a fifth of all models. The median deviation counts
         as a factor of 1.05 at least: it is next to nothing where all sizes are alike. With fewer than 5 classes
         the ratio to the median of the others decides (adapted): of two, both are equally far from their median.
-        Modalities other than images are adapted by their trigger space. A trigger is unlearned in whole batches, so
+        Modalities other than images are adapted by their trigger space; unlearned is the form of a trigger that an
+        input can hold, of soft words the words. A trigger is unlearned in whole batches, so
         that a BatchNorm sees one kind of sample at a time, with the family's recipe, in half of them: a fifth, the
         authors' share of samples, is a few steps where the budget is small. Pruning takes the last prunable layer,
         whatever its kind, and a loss of 10 % of clean accuracy as its limit. Without a flagged class the model
@@ -137,7 +138,8 @@ class NC(Defense):
         rows = min(len(data.index), search.batches * search.batch)
         notes["forwards"] = float(taken.sum()) * rows
         triggers = [
-            Reversed(space, {name: values[target, 0] for name, values in params.items()}, target) for target in targets
+            Reversed(space, space.discrete({name: values[target, 0] for name, values in params.items()}), target)
+            for target in targets
         ]
         model, done = self.mended(subject, triggers, clean, ctx)
         notes |= done

@@ -261,12 +261,19 @@ def trigger_space_takes_stacked_triggers(case: PluginCase) -> None:
 def a_trigger_is_shown_as_one_sample(case: PluginCase) -> None:
     """What a family shows of a trigger is one sample in storage form, in range, that the modality can keep.
 
-    If this fails: return a batch of one, rounded and clipped as the modality stores it.
+    The discrete form of a trigger is shown like the trigger, and is a trigger.
+
+    If this fails: return a batch of one, rounded and clipped as the modality stores it, of what ``discrete`` keeps.
     """
     for bench in _benches(case):
         spec, modality = bench.data.input, bench.registry.modalities[bench.name]
         for subject, x, space in _spaces(bench):
-            seen = space.shown(subject.model, space.initial(Draws(0)))
+            params = space.initial(Draws(0))
+            seen, discrete = space.shown(subject.model, params), space.discrete(params)
+            apart = difference(seen, space.shown(subject.model, discrete))
+            expect(not apart, f"the discrete form of a trigger is shown otherwise, by {apart:g}")
+            held = space.logits(subject.model, space.apply(space.lift(subject.model, subject.encode(x)), discrete))
+            expect(bool(held.isfinite().all()), "the discrete form of a trigger gives no finite logits")
             problem = form_problem(modality.select(x, torch.arange(1)), seen, spec)
             expect(not problem, problem)
             with TemporaryDirectory() as folder:
