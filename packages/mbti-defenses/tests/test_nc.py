@@ -11,7 +11,7 @@ from mbti_core.data.rng import Draws
 from mbti_core.errors import ConfigError
 from mbti_core.testing import toy
 from mbti_defenses.inspect.inversion import Search, _Weights, invert
-from mbti_defenses.inspect.nc import NC, anomaly, contrast, median
+from mbti_defenses.inspect.nc import NC, anomaly, contrast, held, median
 
 CLASSES = 8
 
@@ -170,3 +170,31 @@ def test_a_backdoor_is_found_and_unlearned(bench, conv_victim, clean, blobs):
     assert before > 0.9
     assert after < 0.2
     assert (repaired.predict(test.x) == test.y).double().mean() > 0.9
+
+
+class Thresholds:
+    """Triggers that lead the samples below a brightness to class 0; inputs hold four of them."""
+
+    def discrete(self, params: dict[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
+        return [{"below": params["below"] * share} for share in (0.8, 1.0, 0.7, 0.75)]
+
+    def lift(self, model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1)[:, 0]
+
+    def apply(self, lifted: torch.Tensor, params: dict[str, torch.Tensor]) -> torch.Tensor:
+        return lifted - params["below"]
+
+    def logits(self, model: nn.Module, lifted: torch.Tensor) -> torch.Tensor:
+        return torch.stack([-lifted, lifted], 1)
+
+
+def test_unlearned_are_the_forms_of_a_trigger_that_lead_nearly_as_many_samples_as_the_nearest(bench, labelled):
+    subject = bench.subject(Ruled(backdoor=False).eval(), CLASSES)
+    x = (torch.arange(0, 250, 2.5) + 1).to(torch.uint8).view(100, 1, 1, 1).expand(100, 1, 12, 12)
+    data = labelled(x.contiguous(), torch.ones(100, dtype=torch.long))
+    found = held(Thresholds(), {"below": torch.tensor(250 / 255)}, 0, subject, data)
+    assert [trigger.target for trigger in found] == [0, 0, 0]
+    shares = [float(trigger.params["below"]) / 250 * 255 for trigger in found]
+    assert shares == pytest.approx([0.8, 1.0, 0.75])  # 0.7 falls short of nine tenths of 0.8
+    nobody = held(Thresholds(), {"below": torch.tensor(250 / 255)}, 1, subject, data)
+    assert len(nobody) == 4  # no sample of another class: none is worse than the nearest

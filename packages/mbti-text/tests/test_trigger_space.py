@@ -74,11 +74,14 @@ def test_the_discrete_form_of_soft_words_is_the_words_typed_in(model: OwnVocabul
     params["gates"][:] = -0.1  # a little less than half open, but for two
     params["gates"][3:5] = 0.1
     params["words"][3:5] += 0.01 * found["words"]
-    discrete = space.discrete(params)
+    discrete, *others = space.discrete(params)
     lifted = space.lift(model, TEXTS[:3])
     assert space.shown(model, discrete) == [TRIGGER]
     assert torch.equal(space.apply(lifted, discrete), space.apply(lifted, found))
     assert float(space.size(discrete)) == pytest.approx(2.0)
+    single = [space.shown(model, other)[0] for other in others]
+    assert TRIGGER.split()[0] in single[:1]  # the likeliest word behind the most open gate, of equal ones the first
+    assert len(set(single)) == len(single) == min(16, len(space.typed))
 
 
 def test_a_closed_gate_leaves_the_mean_embedding(model: OwnVocabulary) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -53,9 +53,9 @@ class Samples:
         logits: Tensor = model(Waves(wave, inside.sum(1).long(), self.rate))
         return logits.view(*lifted.shape[:-2], -1)
 
-    def discrete(self, params: Params) -> Params:
+    def discrete(self, params: Params) -> Sequence[Params]:
         """Return the trigger itself: samples hold any."""
-        return params
+        return [params]
 
     def sound(self, wave: Tensor) -> Waves:
         """Return one sound of a wave (samples,)."""

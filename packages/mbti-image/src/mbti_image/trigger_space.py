@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,9 +46,9 @@ class Pixels:
         logits: Tensor = model(lifted.flatten(0, -4))
         return logits.view(*lifted.shape[:-3], -1)
 
-    def discrete(self, params: Params) -> Params:
+    def discrete(self, params: Params) -> Sequence[Params]:
         """Return the trigger itself: pixels hold any."""
-        return params
+        return [params]
 
     def drawn(self, draws: Draws, channels: int) -> Tensor:
         """Return (channels, H, W) uniform in [0, 1)."""

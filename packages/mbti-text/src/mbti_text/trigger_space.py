@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,7 @@ WORDS = 10
 """Soft words of a trigger, at most as many count."""
 
 _FAINT = 0.01
+_OTHERS = 16
 _SURE = 40.0  # a gate and a mixture that are open and pure to the last bit
 _SCALE = 5.0  # a search that moves parameters by 0.1 moves mixtures by 0.5, as their authors do
 
@@ -86,10 +88,20 @@ class SoftWords:
         """Return the sum of the gates, in words."""
         return params["gates"].sigmoid().sum((-2, -1))
 
-    def discrete(self, params: Params) -> Params:
-        """Return each soft word's likeliest, where its gate is more than half open; one at least."""
-        words = functional.one_hot(self._likeliest(params), len(self.typed)).to(params["words"].dtype)
-        return {"gates": _SURE * params["gates"].new_ones(len(words), 1), "words": _SURE * words}
+    def discrete(self, params: Params) -> Sequence[Params]:
+        """Return each soft word's likeliest, where its gate is more than half open, one at least; then single words.
+
+        Those are the likeliest of the mixture behind the most open gate: of triggers that are one word of several, a
+        search ends at one, but all were in its way.
+        """
+        nearest = self._likeliest(params)
+        strongest = params["words"][int(params["gates"].flatten().argmax())]
+        single = strongest.topk(min(_OTHERS, len(self.typed))).indices[:, None]
+        return [self._typed_in(words) for words in (nearest, *(s for s in single if not torch.equal(s, nearest)))]
+
+    def _typed_in(self, words: Tensor) -> Params:
+        pure = functional.one_hot(words, len(self.typed)).to(self.table.dtype)
+        return {"gates": _SURE * pure.new_ones(len(words), 1), "words": _SURE * pure}
 
     def shown(self, model: nn.Module, params: Params) -> list[str]:
         """Return the trigger in words, its discrete form."""

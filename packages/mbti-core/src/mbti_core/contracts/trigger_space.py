@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class TriggerSpace(Protocol):
     def size(self, params: Params) -> Tensor:
         """Return how large the trigger is, a scalar."""
 
-    def discrete(self, params: Params) -> Params:
-        """Return the nearest trigger of one set of parameters that an input can hold: itself, where any number can."""
+    def discrete(self, params: Params) -> Sequence[Params]:
+        """Return triggers near one that an input can hold, the nearest first; itself alone, where inputs hold any."""
 
     def shown(self, model: nn.Module, params: Params) -> Any:
         """Return the trigger of one set of parameters alone, as a person sees it: a batch of one in storage form."""

@@ -198,9 +198,9 @@ class MaskAndPattern:
         """Return the L1 norm of the mask."""
         return params["mask"].sigmoid().sum((-3, -2, -1))
 
-    def discrete(self, params: Params) -> Params:
+    def discrete(self, params: Params) -> Sequence[Params]:
         """Return the trigger itself: pixels hold any."""
-        return params
+        return [params]
 
     def shown(self, model: nn.Module, params: Params) -> Tensor:
         """Return the pattern where the mask is, on black."""

@@ -23,7 +23,7 @@ from mbti_core.contracts.defense import (
     Verdict,
     Yield,
 )
-from mbti_core.contracts.trigger_space import Family, Params
+from mbti_core.contracts.trigger_space import Family, Params, TriggerSpace
 from mbti_core.data.rng import Draws
 from mbti_core.data.split import batches
 from mbti_core.errors import ConfigError
@@ -42,6 +42,7 @@ MAD = 1.4826  # makes it the standard deviation of a normal distribution
 LEAST = math.log(1.05)  # where sizes are all alike, their spread is that of the search and says nothing
 TINY = 1e-9  # a size of none
 AT_ONCE = 10  # classes in one batch
+ALIKE = 0.9  # of the nearest form's success
 FEW = 5  # classes, below which a median says nothing of what is usual
 
 
@@ -88,12 +89,12 @@ class NC(Defense):
         third of a pixel; and of 10 benign classes, one passes 2 in a fifth of all models. The median deviation counts
         as a factor of 1.05 at least: it is next to nothing where all sizes are alike. With fewer than 5 classes
         the ratio to the median of the others decides (adapted): of two, both are equally far from their median.
-        Modalities other than images are adapted by their trigger space; unlearned is the form of a trigger that an
-        input can hold, of soft words the words. A trigger is unlearned in whole batches, so
-        that a BatchNorm sees one kind of sample at a time, with the family's recipe, in half of them: a fifth, the
-        authors' share of samples, is a few steps where the budget is small. Pruning takes the last prunable layer,
-        whatever its kind, and a loss of 10 % of clean accuracy as its limit. Without a flagged class the model
-        comes back as it is.
+        Modalities other than images are adapted by their trigger space; unlearned are the forms of a trigger that an
+        input can hold, of soft words the words: the nearest, and all that lead nearly as many samples to the class.
+        A trigger is unlearned in whole batches, so that a BatchNorm sees one kind of sample at a time, with the
+        family's recipe, in half of them: a fifth, the authors' share of samples, is a few steps where the budget is
+        small. Pruning takes the last prunable layer, whatever its kind, and a loss of 10 % of clean accuracy as its
+        limit. Without a flagged class the model comes back as it is.
 
     Example:
         >>> NC().level
@@ -137,13 +138,14 @@ class NC(Defense):
         notes |= {f"success/{c}": float(s) for c, s in enumerate(torch.cat([part.success for part in found]))}
         rows = min(len(data.index), search.batches * search.batch)
         notes["forwards"] = float(taken.sum()) * rows
-        triggers = [
-            Reversed(space, space.discrete({name: values[target, 0] for name, values in params.items()}), target)
+        triggers = {
+            target: held(space, {name: values[target, 0] for name, values in params.items()}, target, subject, data)
             for target in targets
-        ]
-        model, done = self.mended(subject, triggers, clean, ctx)
+        }
+        notes |= {f"triggers/{target}": float(len(forms)) for target, forms in triggers.items()}
+        model, done = self.mended(subject, [form for forms in triggers.values() for form in forms], clean, ctx)
         notes |= done
-        shown = {trigger.target: space.shown(subject.model, trigger.params) for trigger in triggers}
+        shown = {target: space.shown(subject.model, forms[0].params) for target, forms in triggers.items()}
         return DefenseOutcome(model=model, verdict=verdict, triggers=shown, notes=notes)
 
     def judged(self, sizes: Tensor) -> tuple[Tensor, float]:
@@ -194,6 +196,13 @@ class NC(Defense):
             return told.loss(logits, batch.y)
 
         return step
+
+
+def held(space: TriggerSpace, params: Params, target: int, subject: Subject, data: LabelledSet) -> list[Reversed]:
+    """Return what inputs can hold of a trigger: the nearest, and others that lead nearly as many rows to its class."""
+    nearest, *others = (Reversed(space, form, target) for form in space.discrete(params))
+    least = ALIKE * nearest.success(subject, data) if others else 0.0
+    return [nearest, *(other for other in others if other.success(subject, data) >= least)]
 
 
 def of_several_classes(data: LabelledSet) -> LabelledSet:

@@ -63,13 +63,13 @@ def pruned(
 
     Args:
         subject: The model; it stays as it is.
-        triggers: One per class.
+        triggers: Of one class or several.
         clean: Activations and success are measured on ``fit``, accuracy on ``calibrate``.
         ctx: What a defense computes with.
 
     Returns:
         The copy in eval mode, and by class ``removed/c``, how many units went for it, and ``left/c``, the share of
-        samples that its trigger still leads to it once all were done.
+        samples that the strongest of its triggers still leads to it once all were done.
 
     Raises:
         NotSupportedError: If the model has no layer whose units can be removed.
@@ -79,11 +79,13 @@ def pruned(
     layers = last_layers(subject, demand_layers(subject, ctx, "NC"), clean.fit)
     least = (1 - LOST) * accuracy(subject, clean.calibrate)
     gone, found = min(GONE, 1 / ctx.info.num_classes), subject.with_model(copy.deepcopy(subject.model).eval())
-    notes = {}
+    notes = {f"removed/{trigger.target}": 0.0 for trigger in triggers}
     for trigger in triggers:
         found, removed = _without(found, trigger, layers, clean, least, gone)
-        notes[f"removed/{trigger.target}"] = float(removed)
-    notes |= {f"left/{trigger.target}": trigger.success(found, clean.fit) for trigger in triggers}
+        notes[f"removed/{trigger.target}"] += removed
+    for trigger in triggers:
+        left = f"left/{trigger.target}"
+        notes[left] = max(notes.get(left, 0.0), trigger.success(found, clean.fit))
     return found.model, notes
 
 
