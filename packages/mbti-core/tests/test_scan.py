@@ -84,7 +84,9 @@ def test_a_backdoored_model_is_suspicious_with_reasons_triggers_and_samples(give
         poisoned = {row["file"] for row in csv.DictReader(file) if row["kind"] == "poisoned"}
     first = [s["name"] for s in found["suspects"][: len(poisoned)]]
     assert len(poisoned & set(first)) > 0.9 * len(poisoned)
-    trigger = Path(found["triggers"]["probe/north-west"]).read_bytes()
+    places = [Path(place) for place in found["triggers"]["probe/north-west"]]
+    assert [place.stem for place in places] == ["trigger-probe-north-west", "trigger-probe-north-west-2"]
+    trigger = places[0].read_bytes()
     assert trigger[-1] == 255  # the bright corner
     assert "<h1>Suspicious</h1>" in Path(found["report"]).read_text()
     document = json.loads(Path("out.sarif").read_text())

@@ -52,8 +52,8 @@ def test_the_class_that_a_patch_leads_to_is_flagged_and_the_patch_is_found(bench
     assert out.notes["size/7"] <= 12
     assert out.notes["success/7"] >= 0.98
     assert set(out.triggers) == {7}
-    assert float(out.triggers[7][0, 0, :3, :3].double().mean()) > 150  # of 255: the white corner
-    assert float(out.triggers[7].double().mean()) < 25
+    assert float(out.triggers[7][0][0, 0, :3, :3].double().mean()) > 150  # of 255: the white corner
+    assert float(out.triggers[7][0].double().mean()) < 25
     found = invert(subject, space_of(bench, subject), clean.fit, torch.tensor([7]), Search(steps=60), Draws(0))
     mask = found.params["mask"][0, 0, 0].sigmoid() > 0.5
     patch = torch.zeros(12, 12, dtype=torch.bool)

@@ -47,7 +47,7 @@ def run(asked: Asked, device: str, output: Path, sarif: Path | None, *, json: bo
     if sarif is not None:
         write_whole(sarif, documents.dumps(as_sarif(found), indent=2).encode())
     if json:
-        files = {f"{defense}/{name}": str(path) for (defense, name), path in written.triggers.items()}
+        files = {"/".join(about): [str(path) for path in paths] for about, paths in written.triggers.items()}
         print_json({**found.to_json(), "report": str(written.page), "samples": str(written.table), "triggers": files})
     else:
         _tell(found, written)
@@ -65,9 +65,10 @@ def _tell(found: Scan, written: Written) -> None:
     )
     for names in found.not_run:
         page.print(f"not run: {names}", soft_wrap=True)
-    for (defense, name), path in written.triggers.items():
-        words = written.words.get((defense, name))
-        page.print(f"trigger towards {name!r} ({defense}): {words or path}", soft_wrap=True)
+    for about, paths in written.triggers.items():
+        defense, name = about
+        known = written.words.get(about) or [str(path) for path in paths]
+        page.print(f"trigger towards {name!r} ({defense}): {' or '.join(known)}", soft_wrap=True)
     first = [s for s in found.suspects[:_LISTED] if s.flagged_by]
     if first:
         page.print("samples to look at first:")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -123,7 +123,7 @@ class DefenseOutcome:
         model: A repaired model, a new module.
         keep: (n,) bool, the sanitized split.
         filter: Maps a storage-form batch to a purified one, applied before the model at test time.
-        triggers: Reversed triggers by suspected class, each alone in a batch of one in storage form.
+        triggers: Reversed triggers by suspected class, the surest first, each a batch of one in storage form.
         notes: Numbers worth recording, by name.
     """
 
@@ -136,7 +136,7 @@ class DefenseOutcome:
     model: nn.Module | None = None
     keep: Tensor | None = None
     filter: Callable[[Any], Any] | None = None
-    triggers: Mapping[int, Any] = field(default_factory=dict)
+    triggers: Mapping[int, Sequence[Any]] = field(default_factory=dict)
     notes: Mapping[str, float] = field(default_factory=dict)
 
 

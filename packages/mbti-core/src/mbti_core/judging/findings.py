@@ -40,7 +40,7 @@ class Finding:
         rows: (n,) positions of the samples that it scored.
         scores: (n,) larger is more suspicious.
         flags: (n,) bool.
-        triggers: Reversed triggers by class name, each alone in a batch of one in storage form.
+        triggers: Reversed triggers by class name, the surest first, each a batch of one in storage form.
         seconds: Wall time.
     """
 
@@ -53,7 +53,7 @@ class Finding:
     rows: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
     scores: Tensor = field(default_factory=lambda: torch.zeros(0))
     flags: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
-    triggers: Mapping[str, Any] = field(default_factory=dict)
+    triggers: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from importlib.metadata import version
@@ -29,39 +31,39 @@ class Written:
     Attributes:
         page: The HTML page.
         table: All scored samples, the most suspicious first.
-        triggers: A file per reversed trigger, by defense and class.
-        words: The same in words, where a trigger can be written.
+        triggers: A file per reversed trigger, the surest first, by defense and class.
+        words: The same in words, where triggers can be written.
     """
 
     page: Path
     table: Path
-    triggers: dict[tuple[str, str], Path]
-    words: dict[tuple[str, str], str]
+    triggers: dict[tuple[str, str], list[Path]]
+    words: dict[tuple[str, str], list[str]]
 
 
 def write_scan(scan: Scan, folder: Path) -> Written:
     """Write ``report.html``, ``samples.csv`` and ``trigger-DEFENSE-CLASS.*`` to a folder, which is made.
 
+    Of several triggers towards one class, the second and later names end in ``-2``, ``-3``, and so on.
+
     Raises:
         ConfigError: If a file cannot be written.
     """
     adapters, modality = scan.case.plan.adapters, scan.case.plan.info.modality
-    files: dict[tuple[str, str], Path] = {}
-    words: dict[tuple[str, str], str] = {}
+    files: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    words: dict[tuple[str, str], list[str]] = defaultdict(list)
     figures = []
-    for finding in scan.findings:
-        for name, sample in finding.triggers.items():
-            about = finding.name, name
-            try:
-                ending, contents = adapters.files(sample, modality)
-                place = folder / f"trigger-{finding.name}-{quote(name, safe=' ')}{ending}"
-                files[about] = write_whole(place, contents[0])
-                shown = adapters.render(sample, modality)[0]
-            except NotSupportedError:
-                continue
-            figures.append(_figure(shown.html, f"{finding.name}: {name}"))
-            if shown.text:
-                words[about] = shown.text
+    for about, count, sample in _triggers(scan):
+        try:
+            ending, contents = adapters.files(sample, modality)
+            name = "-".join((*about, str(count)) if count > 1 else about)
+            files[about].append(write_whole(folder / f"trigger-{quote(name, safe=' ')}{ending}", contents[0]))
+            shown = adapters.render(sample, modality)[0]
+        except NotSupportedError:
+            continue
+        figures.append(_figure(shown.html, ": ".join(about)))
+        if shown.text:
+            words[about].append(shown.text)
     table = write_whole(folder / "samples.csv", _table(scan))
     page = (
         templates()
@@ -75,6 +77,14 @@ def write_scan(scan: Scan, folder: Path) -> Written:
         )
     )
     return Written(write_whole(folder / "report.html", page.encode()), table, files, words)
+
+
+def _triggers(scan: Scan) -> Iterator[tuple[tuple[str, str], int, Any]]:
+    """Yield defense and class, its place among the class's, and the trigger."""
+    for finding in scan.findings:
+        for name, samples in finding.triggers.items():
+            for count, sample in enumerate(samples, 1):
+                yield (finding.name, name), count, sample
 
 
 def _figure(html: str, caption: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,8 @@ class DefenseResult:
         arrays: ``scores``, ``flags`` (n,), ``rows`` (positions in the suspects), ``weights`` (inverse drawing shares);
             predictions on the test sets behind a ``filter``.
         model: Weights of a repaired model; empty if it repairs none.
-        triggers: Reversed triggers in storage form, one sample for each class of ``facts["triggers"]``; kept in the
-            folder ``triggers``, and not read back with the rest.
+        triggers: Reversed triggers in storage form, one sample for each entry of ``facts["triggers"]``, a class; kept
+            in the folder ``triggers``, and not read back with the rest.
     """
 
     facts: Mapping[str, Any]
@@ -229,10 +230,10 @@ def _result(
         "verdict": asdict(outcome.verdict) if outcome.verdict else None,
         "notes": {k: float(v) for k, v in outcome.notes.items()},
         "budget": used,
-        "triggers": list(outcome.triggers),
+        "triggers": [target for target, found in outcome.triggers.items() for _ in found],
     }
     repaired = outcome.model.state_dict() if outcome.model is not None else {}
-    return DefenseResult(facts, arrays, repaired, list(outcome.triggers.values()))
+    return DefenseResult(facts, arrays, repaired, [*chain.from_iterable(outcome.triggers.values())])
 
 
 def _clean(scene: Scene, options: DefenseOptions, draws: Draws, subject: Subject) -> CleanSet:

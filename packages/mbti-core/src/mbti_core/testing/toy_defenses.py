@@ -86,7 +86,7 @@ def _bright_corner(x: Tensor) -> Tensor:
 
 
 class Probe(Defense):
-    """Share of the clean samples that a bright corner sends to one class, and that corner as the trigger."""
+    """Share of the clean samples that a bright corner sends to one class; that corner, and it at half the light."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"model", "clean"})
     yields: ClassVar[frozenset[Yield]] = frozenset({"verdict"})
@@ -100,7 +100,7 @@ class Probe(Defense):
         found = score > 0.8
         verdict = Verdict(score, found, (suspect,) if found else (), tuple(shares.tolist()))
         corner = _bright_corner(torch.zeros_like(clean.x.take(torch.arange(1))))
-        return DefenseOutcome(verdict=verdict, triggers={suspect: corner} if found else {})
+        return DefenseOutcome(verdict=verdict, triggers={suspect: [corner, corner // 2]} if found else {})
 
 
 class Blank(Defense):

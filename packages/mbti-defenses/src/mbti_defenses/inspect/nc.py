@@ -145,7 +145,7 @@ class NC(Defense):
         notes |= {f"triggers/{target}": float(len(forms)) for target, forms in triggers.items()}
         model, done = self.mended(subject, [form for forms in triggers.values() for form in forms], clean, ctx)
         notes |= done
-        shown = {target: space.shown(subject.model, forms[0].params) for target, forms in triggers.items()}
+        shown = {c: [space.shown(subject.model, form.params) for form in forms] for c, forms in triggers.items()}
         return DefenseOutcome(model=model, verdict=verdict, triggers=shown, notes=notes)
 
     def judged(self, sizes: Tensor) -> tuple[Tensor, float]:
