@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -41,15 +41,7 @@ class ResultIndex:
             ConfigError: If no row has such a key.
             ArtifactError: If a row's file is damaged.
         """
-        found = self._read_all() if self.root.is_dir() else []
-        known = {*ROW_KEYS, *(key for row in found for key in row)}
-        for key in where or {}:
-            if key not in known:
-                raise ConfigError(
-                    f"Results have no key {key!r}.", near_names(key, known) or f"Keys: {', '.join(ROW_KEYS)}."
-                )
-        chosen = [row for row in found if all(_equals(row.get(key), text) for key, text in (where or {}).items())]
-        return sorted(chosen, key=_place)
+        return matching(self._read_all() if self.root.is_dir() else [], where or {})
 
     def rebuild(self) -> int:
         """Forget everything and read all rows again; return how many there are.
@@ -98,6 +90,22 @@ class ResultIndex:
         for manifest in self.root.glob("evaluate/??/*/manifest.json"):
             if not manifest.parent.name.startswith("."):
                 yield manifest
+
+
+def matching(rows: Sequence[Row], where: Mapping[str, str]) -> list[Row]:
+    """Return the rows whose values equal those asked for, as ``ResultIndex.rows`` does.
+
+    Raises:
+        ConfigError: If no row has such a key.
+    """
+    known = {*ROW_KEYS, *(key for row in rows for key in row)}
+    for key in where:
+        if key not in known:
+            raise ConfigError(
+                f"Results have no key {key!r}.", near_names(key, known) or f"Keys: {', '.join(ROW_KEYS)}."
+            )
+    chosen = [row for row in rows if all(_equals(row.get(key), text) for key, text in where.items())]
+    return sorted(chosen, key=_place)
 
 
 def _connect(path: Path | str) -> sqlite3.Connection:
