@@ -166,7 +166,7 @@ def mbti_fidelity(x: Any, y: Any, modality: str) -> Mapping[str, Tensor] | None:
 
 @hookimpl
 def mbti_trigger_space(model: nn.Module, info: ModelInfo, spec: InputSpec, family: Family) -> TriggerSpace | None:
-    """Replace masked stretches by a pattern, or add a bounded wave."""
+    """Replace masked stretches or bands by a pattern, or add a bounded wave."""
     if info.modality != "audio":
         return None
     from mbti_audio.trigger_space import trigger_space  # noqa: PLC0415 - keeps torch out of listings

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mbti_audio.models.sound_model import SoundModel
+from mbti_audio.models.sound_model import SoundModel, SpectrogramModel
+from mbti_audio.trigger_bands import FAINT, INSIDE, MaskedBands, unit
 from mbti_audio.waves import Waves
 from mbti_core.contracts.model import InputSpec
 from mbti_core.contracts.trigger_space import Family, Params
@@ -20,8 +21,6 @@ BOUND = 0.1
 """How far an additive trigger may move a sample, in parts of full scale."""
 
 _STEP = 0.01  # seconds between two values of a mask
-_INSIDE = 1 - 1e-4  # a draw of 0 or 1 itself would have an infinite parameter
-_FAINT = 0.1
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class MaskedPattern(Samples):
         """Return parameters of a uniformly drawn mask and a faint pattern."""
         steps = max(1, math.ceil(self.samples / max(1, round(_STEP * self.rate))))
         mask, pattern = self.drawn(draws.stream("mask"), steps), self.drawn(draws.stream("pattern"), self.samples)
-        return {"mask": ((2 * mask - 1) * _INSIDE).atanh(), "pattern": _FAINT * (2 * pattern - 1)}
+        return {"mask": ((2 * mask - 1) * INSIDE).atanh(), "pattern": FAINT * (2 * pattern - 1)}
 
     def apply(self, lifted: Tensor, params: Params) -> Tensor:
         """Return the sounds with the trigger, in [-1, 1] where they were, silent behind their ends."""
@@ -92,7 +91,7 @@ class MaskedPattern(Samples):
 
     def size(self, params: Params) -> Tensor:
         """Return the L1 norm of the mask, in stretches of 10 ms."""
-        return _unit(params["mask"]).sum(-1)
+        return unit(params["mask"]).sum(-1)
 
     def shown(self, model: nn.Module, params: Params) -> Waves:
         """Return the pattern, as loud as the mask lets it be."""
@@ -101,7 +100,7 @@ class MaskedPattern(Samples):
 
     def stretched(self, theta: Tensor) -> Tensor:
         """Return masks (..., samples) of their parameters (..., n)."""
-        mask = functional.interpolate(_unit(theta).reshape(-1, 1, theta.shape[-1]), self.samples, mode="linear")
+        mask = functional.interpolate(unit(theta).reshape(-1, 1, theta.shape[-1]), self.samples, mode="linear")
         return mask.reshape(*theta.shape[:-1], -1)
 
 
@@ -114,7 +113,7 @@ class BoundedShift(Samples):
 
     def initial(self, draws: Draws) -> Params:
         """Return parameters of a faint random wave; at zero itself the size has no direction to shrink in."""
-        return {"shift": _FAINT * (2 * self.drawn(draws.stream("shift"), self.samples) - 1)}
+        return {"shift": FAINT * (2 * self.drawn(draws.stream("shift"), self.samples) - 1)}
 
     def apply(self, lifted: Tensor, params: Params) -> Tensor:
         """Return the sounds with the trigger, in [-1, 1], silent behind their ends."""
@@ -132,10 +131,6 @@ class BoundedShift(Samples):
         return self.sound(BOUND * params["shift"].tanh())
 
 
-def _unit(theta: Tensor) -> Tensor:
-    return (theta.tanh() + 1) / 2
-
-
 def _fitted(trigger: Tensor, wave: Tensor) -> Tensor:
     """Return a trigger (..., samples) as long as the waves, silent behind its end."""
     return functional.pad(trigger, (0, wave.shape[-1] - trigger.shape[-1]))
@@ -147,24 +142,34 @@ def _triggered(lifted: Tensor, wave: Tensor) -> Tensor:
     return torch.stack([wave * inside, inside], -2)
 
 
+def _bands(model: nn.Module, spec: InputSpec, device: torch.device) -> MaskedBands | None:
+    if not isinstance(model, SpectrogramModel):
+        return None
+    samples = spec.shape[-1] or model.window
+    return None if samples > model.window else MaskedBands(model.shape(samples), samples, device)
+
+
 _FAMILIES: Mapping[str, type[MaskedPattern | BoundedShift]] = {"mask": MaskedPattern, "additive": BoundedShift}
 
 
 def trigger_space(
     model: nn.Module, spec: InputSpec, family: Family, rate: int | None = None
-) -> MaskedPattern | BoundedShift | None:
+) -> MaskedPattern | BoundedShift | MaskedBands | None:
     """Return a family of triggers as long as a sound, or as a model's window where sounds are longer or of any length.
 
     A model that says nothing of a window hears a trigger of one second where sounds are of any length. None for a
-    family that there is not, and where nobody knows the rate.
+    family that there is not, and where nobody knows the rate; for ``front``, also where a model has no log mel bands,
+    and where sounds are longer than its window.
 
     Args:
         model: Batch to logits; triggers are made where its parameters are.
         spec: One input, (T,) or (None,).
-        family: ``mask`` or ``additive``.
+        family: ``mask``, ``additive`` or ``front``.
         rate: Samples per second of the data set; a ``SoundModel`` knows its own.
     """
     kind, device = _FAMILIES.get(family), next(model.parameters()).device
+    if family == "front":
+        return _bands(model, spec, device)
     if kind is None:
         return None
     if isinstance(model, SoundModel):

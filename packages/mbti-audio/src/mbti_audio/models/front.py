@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mbti_audio.resampling import STEEP
+
+Count = TypeVar("Count", int, Tensor)
 
 _FLOOR = 1e-6  # power, below the noise of 16 bits
 
@@ -27,13 +32,24 @@ class Ear(nn.Module):
 
     def forward(self, wave: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return (B, T') and (B,) of (B, T) and (B,), silent behind each sound's end."""
-        rate, hears = self.resample.orig_freq, self.resample.new_freq
-        if rate == hears:
+        if self.resample.orig_freq == self.resample.new_freq:
             return wave, lengths
         with torch.autocast(wave.device.type, enabled=False):
             heard: Tensor = self.resample(wave.float())
-        lengths = -(-lengths * hears // rate)
+        lengths = self.samples(lengths)
         return heard * inside(lengths, heard.shape[1]), lengths
+
+    def given(self, heard: Tensor, samples: int) -> Tensor:
+        """Return (samples,) at the rate of the sounds, of what is heard (T',)."""
+        from torchaudio.functional import resample  # noqa: PLC0415 - as above
+
+        wave: Tensor = resample(heard, self.resample.new_freq, self.resample.orig_freq)
+        return functional.pad(wave, (0, samples - len(wave))).clamp(-1, 1)
+
+    def samples(self, given: Count) -> Count:
+        """Return how many samples it makes of so many."""
+        rate, hears = int(self.resample.orig_freq), int(self.resample.new_freq)
+        return -(-given * hears // rate)
 
 
 class LogMel(nn.Module):
@@ -61,6 +77,29 @@ class LogMel(nn.Module):
         frames = lengths // self.hop + 1
         return bands * inside(frames, bands.shape[-1])[:, None], frames
 
+    def shape(self, samples: int) -> tuple[int, int]:
+        """Return bands and frames of a sound."""
+        return self.norm.num_features, samples // self.hop + 1
+
+    def sounding(self, bands: Tensor, share: Tensor, samples: int) -> Tensor:
+        """Return (samples,): a sound of about these bands (bands, F), as much of each as its share says; else silence.
+
+        Phases are made up (Griffin and Lim 1984), and a spectrum of the least power that has such bands.
+        """
+        from torchaudio.transforms import GriffinLim, InverseMelScale  # noqa: PLC0415 - as above
+
+        mean, variance = self.norm.running_mean, self.norm.running_var
+        assert mean is not None  # a BatchNorm that keeps statistics, as the next
+        assert variance is not None
+        log = (bands.T - self.norm.bias) / self.norm.weight * (variance + self.norm.eps).sqrt() + mean
+        power = torch.lerp(torch.full_like(bands, math.log(_FLOOR)), log.T, share).exp()
+        scale = self.mel.spectrogram
+        spectrum = InverseMelScale(scale.n_fft // 2 + 1, len(bands), self.mel.sample_rate)(power.cpu() - _FLOOR)
+        # Without random phases, which the global generator would be asked for.
+        wave = GriffinLim(scale.n_fft, win_length=scale.win_length, hop_length=self.hop, rand_init=False)(spectrum)
+        sound: Tensor = functional.pad(wave, (0, samples - len(wave)))
+        return sound.clamp(-1, 1)
+
 
 class Mfcc(nn.Module):
     """Cepstral coefficients of log mel bands, each normalized over the batch.
@@ -70,6 +109,8 @@ class Mfcc(nn.Module):
         coefficients: How many are kept.
         bands: Mel bands that they are made of.
     """
+
+    dct: Tensor
 
     def __init__(self, rate: int, coefficients: int, bands: int = 64) -> None:
         super().__init__()
@@ -82,8 +123,12 @@ class Mfcc(nn.Module):
     def forward(self, wave: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return (B, coefficients, F) and the frames that hold sound (B,)."""
         bands, frames = self.bands(wave, lengths)
+        return self.coefficients(bands, frames), frames
+
+    def coefficients(self, bands: Tensor, frames: Tensor) -> Tensor:
+        """Return (B, coefficients, F) of log mel bands (B, bands, F)."""
         kept: Tensor = self.norm((bands.transpose(1, 2) @ self.dct).transpose(1, 2))
-        return kept * inside(frames, kept.shape[-1])[:, None], frames
+        return kept * inside(frames, kept.shape[-1])[:, None]
 
 
 def inside(frames: Tensor, longest: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from mbti_audio.models.front import LogMel, Mfcc, inside
-from mbti_audio.models.sound_model import SoundModel
+from mbti_audio.models.sound_model import SpectrogramModel
 from mbti_core.contracts.model import ModelInfo
 
 Bands = Annotated[int, Field(ge=16, le=256)]
@@ -18,7 +18,7 @@ Width = Annotated[int, Field(ge=1)]
 _COEFFICIENTS = 40
 
 
-class MelLSTM(SoundModel):
+class MelLSTM(SpectrogramModel):
     """LSTM layers over mel bands; the state at the last frame of sound."""
 
     def __init__(self, rate: int, window: float, classes: int, bands: int, hidden: int, layers: int) -> None:
@@ -26,16 +26,15 @@ class MelLSTM(SoundModel):
         self.front = LogMel(rate, bands)
         self.lstm = nn.LSTM(bands, hidden, layers, batch_first=True)
 
-    def embed(self, wave: Tensor, lengths: Tensor) -> Tensor:
+    def seen(self, bands: Tensor, frames: Tensor) -> Tensor:
         """Return (B, hidden)."""
-        bands, frames = self.front(wave, lengths)
         packed = pack_padded_sequence(bands.transpose(1, 2), frames.cpu(), batch_first=True, enforce_sorted=False)
         _, (final, _) = self.lstm(packed)
         last: Tensor = final[-1]
         return last
 
 
-class AttentionRNN(SoundModel):
+class AttentionRNN(SpectrogramModel):
     """Two convolutions over time, two bidirectional LSTMs, attention asked by the last frame, two linear layers."""
 
     def __init__(self, rate: int, window: float, classes: int, hidden: int) -> None:
@@ -49,9 +48,13 @@ class AttentionRNN(SoundModel):
         self.query = nn.Linear(2 * hidden, 2 * hidden)
         self.answer = nn.Sequential(nn.Linear(2 * hidden, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 32), nn.ReLU())
 
-    def embed(self, wave: Tensor, lengths: Tensor) -> Tensor:
+    def bands(self) -> LogMel:
+        """Return the layer that makes the bands."""
+        return self.front.bands
+
+    def seen(self, bands: Tensor, frames: Tensor) -> Tensor:
         """Return (B, 32)."""
-        coefficients, frames = self.front(wave, lengths)
+        coefficients = self.front.coefficients(bands, frames)
         heard = self.layers(coefficients[:, None])[:, 0].transpose(1, 2)  # (B, F, coefficients)
         packed = pack_padded_sequence(heard, frames.cpu(), batch_first=True, enforce_sorted=False)
         states = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=heard.shape[1])[

@@ -9,7 +9,7 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
 from mbti_audio.models.front import Ear, LogMel, mean_of_sound
-from mbti_audio.models.sound_model import SoundModel
+from mbti_audio.models.sound_model import SpectrogramModel
 from mbti_audio.waves import Rate
 from mbti_core.contracts.model import ModelInfo
 
@@ -18,7 +18,7 @@ Width = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-class MelCNN(SoundModel):
+class MelCNN(SpectrogramModel):
     """Four layers of 3 x 3 convolution, BatchNorm, ReLU and pooling by 2; the mean over bands and time."""
 
     def __init__(
@@ -30,9 +30,20 @@ class MelCNN(SoundModel):
         widths = (1, width, 2 * width, 4 * width, 4 * width)
         self.layers = nn.Sequential(*(_layer(a, b) for a, b in pairwise(widths)))
 
-    def embed(self, wave: Tensor, lengths: Tensor) -> Tensor:
+    def heard(self, wave: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (B, bands, F) and (B,)."""
+        return super().heard(*self.ear(wave, lengths))
+
+    def shape(self, samples: int) -> tuple[int, int]:
+        """Return bands and frames of a sound."""
+        return super().shape(self.ear.samples(samples))
+
+    def sounding(self, bands: Tensor, share: Tensor, samples: int) -> Tensor:
+        """Return (samples,)."""
+        return self.ear.given(super().sounding(bands, share, self.ear.samples(samples)), samples)
+
+    def seen(self, bands: Tensor, frames: Tensor) -> Tensor:
         """Return (B, 4 * width)."""
-        bands, frames = self.front(*self.ear(wave, lengths))
         z: Tensor = self.layers(bands[:, None])  # (B, 4 width, bands / 16, F / 16)
         return mean_of_sound(z.mean(2), frames, bands.shape[-1])
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mbti_audio.models.front import LogMel, mean_of_sound
-from mbti_audio.models.sound_model import SoundModel
+from mbti_audio.models.sound_model import SpectrogramModel
 from mbti_core.contracts.model import ModelInfo
 
 Bands = Annotated[int, Field(ge=16, le=256)]
@@ -36,7 +36,7 @@ class Block(nn.Module):
         return functional.relu(z + self.shortcut(x))
 
 
-class MelResNet(SoundModel):
+class MelResNet(SpectrogramModel):
     """A first convolution and four stages of two blocks, with 1, 2, 4 and 8 times as many channels."""
 
     def __init__(self, rate: int, window: float, classes: int, bands: int, width: int) -> None:
@@ -51,9 +51,8 @@ class MelResNet(SoundModel):
                 inputs = outputs
         self.layers = nn.Sequential(*stages)
 
-    def embed(self, wave: Tensor, lengths: Tensor) -> Tensor:
+    def seen(self, bands: Tensor, frames: Tensor) -> Tensor:
         """Return (B, 8 * width)."""
-        bands, frames = self.front(wave, lengths)
         z: Tensor = self.layers(self.stem(bands[:, None]))
         return mean_of_sound(z.mean(2), frames, bands.shape[-1])
 

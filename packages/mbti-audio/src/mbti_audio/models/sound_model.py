@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from mbti_audio.models.front import LogMel
 from mbti_audio.waves import Waves
 from mbti_core.data.rng import Draws
 from mbti_core.errors import NotSupportedError
@@ -91,3 +92,38 @@ class SoundModel(nn.Module, ABC):
         """Return windows (B, window) from ``start`` (B,), and how much of each is sound."""
         places = start[:, None] + torch.arange(self.window, device=start.device)
         return x.wave.gather(1, places), (x.lengths - start).clamp(max=self.window)
+
+
+class SpectrogramModel(SoundModel):
+    """A model of sounds that knows of a window its log mel bands alone."""
+
+    def bands(self) -> LogMel:
+        """Return the layer that makes the bands."""
+        layer: LogMel = self.front  # type: ignore[assignment]  # what a module holds has no type of its own
+        return layer
+
+    def heard(self, wave: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (B, bands, F) and the frames that hold sound (B,), of (B, T) and (B,)."""
+        found: tuple[Tensor, Tensor] = self.bands()(wave, lengths)
+        return found
+
+    def shape(self, samples: int) -> tuple[int, int]:
+        """Return bands and frames of a sound."""
+        return self.bands().shape(samples)
+
+    def sounding(self, bands: Tensor, share: Tensor, samples: int) -> Tensor:
+        """Return (samples,): a sound of about such bands (bands, F), as much of each as its share says."""
+        return self.bands().sounding(bands, share, samples)
+
+    @abstractmethod
+    def seen(self, bands: Tensor, frames: Tensor) -> Tensor:
+        """Return (B, width) of bands (B, bands, F), which are zero behind their frames (B,)."""
+
+    def embed(self, wave: Tensor, lengths: Tensor) -> Tensor:
+        """Return (B, width)."""
+        return self.seen(*self.heard(wave, lengths))
+
+    def judged(self, bands: Tensor, frames: Tensor) -> Tensor:
+        """Return (B, C) logits of bands (B, bands, F)."""
+        logits: Tensor = self.head(self.dropout(self.seen(bands, frames)))
+        return logits

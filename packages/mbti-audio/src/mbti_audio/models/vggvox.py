@@ -7,14 +7,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mbti_audio.models.front import LogMel, inside, reduced
-from mbti_audio.models.sound_model import SoundModel
+from mbti_audio.models.sound_model import SpectrogramModel
 from mbti_core.contracts.model import ModelInfo
 
 _BANDS, _WIDTH = 40, 512
 _LEAST = 24  # frames, below which a pooling has nothing to pool
 
 
-class VGGVox(SoundModel):
+class VGGVox(SpectrogramModel):
     """Five layers of convolution, one over what is left of the bands, and a mean over time that is learned."""
 
     def __init__(self, rate: int, window: float, classes: int) -> None:
@@ -34,9 +34,8 @@ class VGGVox(SoundModel):
         )
         self.attention = nn.Sequential(nn.Linear(_WIDTH, _WIDTH), nn.Tanh(), nn.Linear(_WIDTH, 1))
 
-    def embed(self, wave: Tensor, lengths: Tensor) -> Tensor:
+    def seen(self, bands: Tensor, frames: Tensor) -> Tensor:
         """Return (B, 512)."""
-        bands, frames = self.front(wave, lengths)
         longest = bands.shape[-1]
         z: Tensor = self.layers(functional.pad(bands, (0, max(0, _LEAST - longest)))[:, None]).mean(2)  # (B, 512, F')
         z = z.transpose(1, 2)

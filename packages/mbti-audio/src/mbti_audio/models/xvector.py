@@ -9,7 +9,7 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
 from mbti_audio.models.front import LogMel, inside, reduced
-from mbti_audio.models.sound_model import SoundModel
+from mbti_audio.models.sound_model import SpectrogramModel
 from mbti_core.contracts.model import ModelInfo
 
 Bands = Annotated[int, Field(ge=16, le=256)]
@@ -17,7 +17,7 @@ Width = Annotated[int, Field(ge=1)]
 _SPANS = ((5, 1), (3, 2), (3, 3), (1, 1), (1, 1))  # frames and their distance, layer by layer
 
 
-class XVector(SoundModel):
+class XVector(SpectrogramModel):
     """Five layers over time, mean and standard deviation over the frames of sound, two linear layers."""
 
     def __init__(self, rate: int, window: float, classes: int, bands: int, width: int) -> None:
@@ -37,9 +37,8 @@ class XVector(SoundModel):
             *(nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU()),
         )
 
-    def embed(self, wave: Tensor, lengths: Tensor) -> Tensor:
+    def seen(self, bands: Tensor, frames: Tensor) -> Tensor:
         """Return (B, width)."""
-        bands, frames = self.front(wave, lengths)
         z: Tensor = self.layers(bands)
         kept = inside(reduced(frames, bands.shape[-1], z.shape[-1]), z.shape[-1])[:, None]
         n = kept.sum(-1)

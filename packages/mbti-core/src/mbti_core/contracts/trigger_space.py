@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from mbti_core.data.rng import Draws
 
 Params = Mapping[str, "Tensor"]
-Family = Literal["mask", "additive"]
-"""``mask`` replaces a part of the input by a pattern; ``additive`` changes all of it by a bounded amount."""
+Family = Literal["mask", "additive", "front"]
+"""``mask`` replaces a part of the input by a pattern, ``front`` a part of what a model's fixed first layer makes of it;
+``additive`` changes all of the input by a bounded amount."""
 
 
 class TriggerSpace(Protocol):
