@@ -159,7 +159,8 @@ def mbti_trigger_space(model: nn.Module, info: ModelInfo, spec: InputSpec, famil
         model: Batch to logits.
         info: What the model is.
         spec: One input.
-        family: ``mask`` replaces a part of the input by a pattern, ``additive`` changes all of it by a bounded amount.
+        family: ``mask`` replaces a part of the input by a pattern, ``front`` a part of what the model's fixed first
+            layer makes of it, ``additive`` changes all of the input by a bounded amount.
 
     Returns:
         A ``TriggerSpace`` on lifted tensors.
