@@ -149,7 +149,7 @@ def mbti_register() -> Iterable[Component]:
             "mbti_defenses.inspect.nc:NC",
             "A class that a small trigger leads to, and unlearning that trigger",
             source=WANG_2019,
-            version=4,
+            version=5,
         ),
     ]
 

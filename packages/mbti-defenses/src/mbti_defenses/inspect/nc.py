@@ -43,6 +43,7 @@ LEAST = math.log(1.05)  # where sizes are all alike, their spread is that of the
 TINY = 1e-9  # a size of none
 AT_ONCE = 10  # classes in one batch
 ALIKE = 0.9  # of the nearest form's success
+ENOUGH = 200  # batches to unlearn a trigger in: a recipe's epochs are a few of them where the budget is small
 FEW = 5  # classes, below which a median says nothing of what is usual
 
 
@@ -66,7 +67,7 @@ class NC(Defense):
             much beyond it for all classes together: 2.58 with 10.
         ratio: With fewer than 5 classes: how many times smaller than the median of the others a flagged class's is.
         share: Share of the batches that carry a reversed trigger while it is unlearned.
-        epochs: Of unlearning; None takes the recipe of the model's family.
+        epochs: Of unlearning; None takes the recipe of the model's family, and as many as make 200 batches.
         mitigation: ``unlearn`` or ``prune``; see ``trigger_pruning.pruned``. Pruning needs no training.
 
     Shape:
@@ -171,7 +172,8 @@ class NC(Defense):
         """Return a copy that was trained on clean samples, a share of the batches with one of the triggers."""
         recipe = recipe_of(ctx, self.epochs, None)
         model, draws = copy.deepcopy(subject.model), ctx.draws.stream("unlearn")
-        config = config_of(recipe, recipe.epochs, augment=True)
+        walks = math.ceil(ENOUGH / math.ceil(len(data.index) / recipe.batch_size)) if self.epochs is None else 0
+        config = config_of(recipe, max(recipe.epochs, walks), augment=True)
         step = self.with_triggers(subject.with_model(model), triggers, draws, ctx)
         fit_model(Fit(subject.with_model(model), data, config, draws.seed, step=step))
         return model
