@@ -10,6 +10,7 @@ from mbti_core.contracts.defense import CleanSet
 from mbti_core.data.rng import Draws
 from mbti_core.errors import ConfigError
 from mbti_core.testing import toy
+from mbti_defenses.inspect import nc
 from mbti_defenses.inspect.inversion import Search, _Weights, invert
 from mbti_defenses.inspect.nc import NC, anomaly, contrast, held, median
 
@@ -198,3 +199,15 @@ def test_unlearned_are_the_forms_of_a_trigger_that_lead_nearly_as_many_samples_a
     assert shares == pytest.approx([0.8, 1.0, 0.75])  # 0.7 falls short of nine tenths of 0.8
     nobody = held(Thresholds(), {"below": torch.tensor(250 / 255)}, 1, subject, data)
     assert len(nobody) == 4  # no sample of another class: none is worse than the nearest
+
+
+@pytest.mark.parametrize(("rows", "epochs", "walks"), [(100, None, 200), (300, None, 67), (100, 4, 4)])
+def test_a_trigger_is_unlearned_in_200_batches_unless_told_otherwise(
+    monkeypatch, bench, victim, blobs, rows, epochs, walks
+):
+    found = []
+    monkeypatch.setattr(nc, "fit_model", lambda fit: found.append(fit.config))
+    NC(epochs=epochs).unlearned(victim.subject, [], blobs(rows, "some"), bench.context(victim.subject))
+    (config,) = found
+    assert config.batch_size == 128
+    assert config.epochs == walks
